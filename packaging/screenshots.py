@@ -96,7 +96,7 @@ class _Scene:
 
         from distill.gui.window.main_window import MainWindow
         from distill.playback.player import Player
-        from distill.runtime import set_switch_interval
+        from distill.process.interpreter import set_switch_interval
 
         set_switch_interval()
         self._app = QApplication.instance() or QApplication(["distill"])
@@ -221,7 +221,7 @@ class Silence:
         _device: object = None,
         live_seconds: float | None = None,
     ) -> None:
-        from distill.playback.output import OutputFormat
+        from distill.playback.output_device import OutputFormat
 
         self.format = OutputFormat(48_000, 2)
         self._fill = fill

@@ -33,7 +33,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     os.environ["PYTHONUNBUFFERED"] = "1"
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each process that a test starts would compile all modules
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as `distill.runtime.limit_spinning`: the tests share the machine
+    os.environ.setdefault(
+        "GOMP_SPINCOUNT", "1000"
+    )  # as `distill.process.environment.limit_spinning`: the tests share the machine
     if hasattr(config, "workerinput"):  # one of several processes, each of which has about one core
         os.environ.setdefault("OMP_NUM_THREADS", "1")
 

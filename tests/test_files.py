@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from distill import files
-from distill.files import clear_partial_files, parse_json, read_json, write_folder, write_json, write_new, write_whole
-from distill.paths import file_name, plain_name, slug
+from distill.files import clear_partial_files, write_folder, write_new, write_whole
+from distill.json_files import parse_json, read_json, write_json
+from distill.names import file_name, plain_name, slug
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -18,14 +18,14 @@ SOURCE = ROOT / "src" / "distill"
 
 #: Modules that the window or a quick answer in the terminal needs; they import no torch.
 TORCH_FREE = [
-    "__init__", "errors", "files", "paths", "runtime", "settings", "diagnostics", "__main__", "trash",
+    "__init__", "errors", "files", "paths", "process.environment", "settings", "diagnostics", "__main__", "trash",
     "events", "metrics_history",
-    "cli.app", "cli.library", "cli.generate", "cli.options", "cli.map_and_kit", "cli.terminal",
-    "audio.sound_scan", "audio.decoding.sound_file", "audio.cache.sound_cache", "audio.demo.sounds",
+    "cli.app", "cli.library", "cli.generate", "cli.options", "cli.map_and_kit", "cli.output.run_display",
+    "audio.sound_scan", "audio.decoding.sound_file", "audio.cache.sound_cache", "audio.demo.demo_sounds",
     "audio.cache.waveform_overview", "audio.export",
-    "config.catalog", "config.validation", "config.training", "config.factory",
+    "config.family_catalog", "config.validation", "config.training", "config.factory",
     "models.metadata", "library.model_library", "serialization.tensor_descriptions",
-    "generation.recipe", "generation.sound_history", "generation.kits.export", "generation.map_session",
+    "generation.recipe", "generation.history.sound_history", "generation.kits.kit_writer", "generation.map.map_session",
     "audio.pitch",
     "models.library", "training.config", "training.metrics", "runs.folder", "training.data.split",
     "updates", "reporting.problem_report",
@@ -63,7 +63,7 @@ def imports_of(path: Path) -> Iterator[tuple[str, int]]:
 def test_the_guards_see_the_sources() -> None:
     assert {"cli.app", "audio", "config.training"} <= set(sources())
     seen = {name for name, _ in imports_of(SOURCE / "cli" / "app.py")}
-    assert {"typer", "distill.errors.DistillError", "distill.config.factory.make_config"} <= seen
+    assert {"typer", "distill.errors.DistillError", "distill.housekeeping.tidy_own_folders"} <= seen
 
 
 # --- layers, cycles, Qt: the contracts in pyproject.toml --------------------------------------------------------
@@ -106,8 +106,8 @@ BREAKING = [
     ("cycles", "audio/file_search.py", "from distill.audio import sound_scan"),
     ("cycles", "models/families/family.py", "from distill.models.persistence import open_model"),
     ("qt", "training/loop.py", "from PySide6.QtCore import QObject"),
-    ("qt", "generation/service.py", "import pyqtgraph"),
-    ("torch", "config/catalog.py", "def late() -> None:\n    import torch"),
+    ("qt", "generation/generation_service.py", "import pyqtgraph"),
+    ("torch", "config/family_catalog.py", "def late() -> None:\n    import torch"),
     ("torch", "playback/player.py", "from distill.audio.spectrogram import AudioSpectrogram"),
 ]
 
@@ -212,14 +212,15 @@ for name in ("PySide6", "pyqtgraph", "shiboken6"):
     sys.modules[name] = None  # an import of it then fails
 from pathlib import Path
 import numpy as np
-from distill.audio.decoding.sound_file import write_wav
-from distill.training import finalize, prepare
+from distill.audio.decoding.wav_writer import write_wav
+from distill.training.beginning import prepare
+from distill.training.ending import model_contents
 from distill.training.loop import train
-from distill.runs import estimate
+from distill.runs.estimates import estimate
 from distill.config.factory import make_config
 
 prepare.PRIOR_SIZE, estimate._CLOSING_STEPS_PER_SOUND = (32, 1), 4
-finalize.map_entries = lambda family, network, data: {}
+model_contents.map_entries = lambda family, network, data: {}
 
 folder = Path(sys.argv[1])
 t = np.arange(24000) / 48000

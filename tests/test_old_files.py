@@ -17,24 +17,19 @@ from pytestqt.qtbot import QtBot
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.sound_file import decode_sound
-from distill.generation.generated_sound import remake
+from distill.generation.history.sound_history import GeneratedHistory
 from distill.generation.recipe import NEW, TRANSFORMED, read_recipe
-from distill.generation.sound_history import GeneratedHistory
+from distill.generation.remake import remake
 from distill.gui.previews.stars import read_stars
 from distill.library.index import INDEX_NAME, Index, index_folder, stamp_of
 from distill.library.model_library import ModelLibrary
 from distill.models.inference import LoadedModel, LoadedVQModel
 from distill.models.persistence import open_model
-from distill.runs.folder import RunRecord, read_history
+from distill.runs.run_history import read_history
+from distill.runs.run_record import RunRecord
 from distill.runs.summary import summarise
 from distill.settings import WindowSettings
-from distill.training import (
-    get_best_checkpoint,
-    list_checkpoints,
-    list_previews,
-    list_reconstructions,
-    resume_run,
-)
+from distill.training import get_best_checkpoint, list_checkpoints, list_previews, list_reconstructions, resume_run
 from tests.data.make_fixtures import DATA, fixed_values
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine

@@ -24,7 +24,7 @@ import build
 import build_environment
 import linux_packages
 import macos_app
-from distill.config.catalog import FAMILIES
+from distill.config.family_catalog import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGING, LINUX = ROOT / "packaging", ROOT / "resources" / "linux"

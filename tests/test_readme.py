@@ -13,7 +13,7 @@ import typer.main
 import release
 from distill import gui
 from distill.cli.app import app
-from distill.config.catalog import FAMILIES
+from distill.config.family_catalog import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ import soundfile
 
 import screenshots
 from distill.playback.player import Player
-from distill.playback.status import PlayerStatus
+from distill.playback.player_status import PlayerStatus
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from distill import __main__, selftest
-from distill.config.catalog import family_info
+from distill.config.family_catalog import family_info
 
 Check = tuple[str, Callable[[], str]]
 

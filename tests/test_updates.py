@@ -13,7 +13,7 @@ from importlib import metadata
 import pytest
 
 from distill import __version__, paths, updates
-from distill.files import read_json, write_json
+from distill.json_files import read_json, write_json
 
 
 @dataclass

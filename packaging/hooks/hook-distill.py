@@ -6,7 +6,7 @@ reads when the program runs.  `tests/test_packaging.py` compares both with the s
 
 from PyInstaller.utils.hooks import collect_data_files, collect_submodules
 
-from distill.config.catalog import FAMILIES
+from distill.config.family_catalog import FAMILIES
 
 hiddenimports = [
     *collect_submodules("distill"),

@@ -4,7 +4,7 @@ Two programs hide behind one name.  ``distill`` and ``distill FOLDER`` open the 
 other commands work in a terminal.  `main` decides by the arguments alone, before anything heavy is imported:
 
 1. `multiprocessing.freeze_support`, first of all.  In the frozen application a helper process is this same program
-   started again, and must turn into the helper before it opens a second window.  `distill.runtime` then
+   started again, and must turn into the helper before it opens a second window.  `distill.process.environment` then
    puts right what the frozen application's loader did to the environment.
 2. A command or an option: `distill.cli.app`, which imports typer at once, and torch only inside the command that needs
    it, so that ``distill --version`` answers at once.
@@ -24,8 +24,9 @@ try:
     import sys
     from pathlib import Path
 
-    from distill import runtime
-    from distill.distributed import launch
+    from distill.distributed import torchrun
+    from distill.process import environment
+    from distill.process.stop_signals import EXIT_STOPPED
 except KeyboardInterrupt:  # Ctrl-C within the first moment: nothing was begun
     raise SystemExit(130) from None
 
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         code = _run(arguments)
     except KeyboardInterrupt:  # while the program was loaded: what the commands do with Ctrl-C is up to them
-        code = runtime.EXIT_STOPPED
+        code = EXIT_STOPPED
     if arguments is None:  # the process ends now, and Ctrl-C can only end it sooner
         signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(code))
     return code
@@ -53,11 +54,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str] | None) -> int:
     multiprocessing.freeze_support()
-    runtime.restore_environment()
-    runtime.limit_spinning()
+    environment.restore_environment()
+    environment.limit_spinning()
     words = sys.argv[1:] if arguments is None else arguments
-    if reason := launch.refusal(words):
-        launch.leave_word_to_first()
+    if reason := torchrun.refusal(words):
+        torchrun.leave_word_to_first()
         print(f"distill: {reason}", file=sys.stderr)
         return 2
     if _is_for_the_window([word for word in words if word != NEW_WINDOW]):
@@ -72,7 +73,7 @@ def _run(arguments: list[str] | None) -> int:
 
 def _end(code: int) -> int:
     """Return an exit code; where work hangs that Python would wait for, end the process with it."""
-    from distill.computing.waiting import is_left_behind
+    from distill.computing.unresponsive_drives import is_left_behind
 
     if is_left_behind():
         from distill import diagnostics
@@ -85,9 +86,9 @@ def _end(code: int) -> int:
 def main_gui() -> int:
     """Open the window whatever the arguments say: the entry of the desktop icon, which has no terminal to print to."""
     multiprocessing.freeze_support()
-    runtime.restore_environment()
-    runtime.limit_spinning()
-    runtime.ensure_std_streams()
+    environment.restore_environment()
+    environment.limit_spinning()
+    environment.ensure_std_streams()
     new_window = [word for word in sys.argv[1:] if word == NEW_WINDOW]
     return _open_window([*new_window, *[word for word in sys.argv[1:] if _can_be_opened(word)][:1]])
 
@@ -120,7 +121,7 @@ def _open_window(words: list[str]) -> int:
     gc.disable()  # nothing that is imported is garbage; later the window collects, see `distill.gui.window.gc_timer`
     diagnostics.start()
     tidy_own_folders()
-    runtime.load_torch_before_qt()
+    environment.load_torch_before_qt()
     try:
         from distill.gui.app import run
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from distill.config.catalog import FamilyInfo
+    from distill.config.family_catalog import FamilyInfo
 
 #: Formats and codings that musicians have.  The others that libsndfile offers are tried as well, and what it cannot
 #: write, or only in another shape, is passed over.
@@ -68,7 +68,7 @@ def run() -> int:
 
 
 def _checks(folder: Path) -> Iterator[tuple[str, Callable[[], str]]]:
-    from distill.config.catalog import FAMILIES
+    from distill.config.family_catalog import FAMILIES
 
     yield "resources", _resources
     yield "formats", lambda: _formats(folder / "formats")
@@ -137,7 +137,7 @@ def _formats(folder: Path) -> str:
 
 
 def _demo_sounds(folder: Path) -> str:
-    from distill.audio.demo.sounds import write_demo_sounds
+    from distill.audio.demo.demo_sounds import write_demo_sounds
 
     return f"{len(write_demo_sounds(folder))} written"
 
@@ -186,7 +186,7 @@ def _playing(folder: Path) -> str:
     """Play a quarter of a second of a quiet tone through the default device."""
     import threading
 
-    from distill.audio.decoding.sound_file import write_wav
+    from distill.audio.decoding.wav_writer import write_wav
     from distill.playback.player import Player, PlayerState, PlayerStatus
 
     path = folder / "tone.wav"

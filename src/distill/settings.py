@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
-from distill.files import read_json, write_json
+from distill.json_files import read_json, write_json
 from distill.paths import settings_file
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from distill import __version__
-from distill.files import parse_json, read_json, write_json
+from distill.json_files import parse_json, read_json, write_json
 from distill.paths import cache_dir
 
 log = logging.getLogger(__name__)

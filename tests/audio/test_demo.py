@@ -10,7 +10,7 @@ import soundfile
 from distill import paths
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.demo import synth
-from distill.audio.demo.sounds import write_demo_sounds
+from distill.audio.demo.demo_sounds import write_demo_sounds
 from distill.audio.sound_scan import check_sounds, scan_sounds
 from tests.audio.conftest import loudest_hertz
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from distill.audio.griffin_lim import Frames, KnownSamples, recover_phases
-from distill.audio.spectral_transforms import Transform
+from distill.audio.stft_and_mel import Transform
 from distill.config.spectrogram import SpectrogramConfig
 
 

@@ -14,7 +14,7 @@ _SHRINK = """
 import os, sys
 from pathlib import Path
 from distill.audio.decoding.streams import {module}
-from distill.audio.decoding.streams.needed_bytes import find_layout
+from distill.audio.decoding.streams.file_layout import find_layout
 
 path = Path(sys.argv[1])
 inner = {module}.{function}

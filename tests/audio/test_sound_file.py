@@ -11,14 +11,8 @@ import pytest
 import soundfile
 
 from distill.audio.decoding import sound_file
-from distill.audio.decoding.sound_file import (
-    FloatArray,
-    UnreachableSoundError,
-    decode_sound,
-    read_header,
-    stream_sound,
-    write_wav,
-)
+from distill.audio.decoding.sound_file import FloatArray, UnreachableSoundError, decode_sound, read_header, stream_sound
+from distill.audio.decoding.wav_writer import write_wav
 from distill.errors import Cancelled, SoundError
 from tests.audio.conftest import WriteTone, loudest_hertz, tone
 

@@ -301,7 +301,7 @@ def test_peaks() -> None:
 
 
 def test_no_torch_and_no_qt() -> None:
-    modules = "distill.audio.demo.sounds, distill.audio.cache.sound_cache, distill.audio.sound_scan"
+    modules = "distill.audio.demo.demo_sounds, distill.audio.cache.sound_cache, distill.audio.sound_scan"
     code = f"import sys, {modules}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "scipy", "PySide6", "pyqtgraph"} & set(loaded)

@@ -11,14 +11,10 @@ import soundfile
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.sound_file import decode_sound
-from distill.audio.stereo.channels import (
-    count_stereo,
-    decode_channels,
-    image_of_sound,
-    is_stereo_file,
-    stereo_text,
-)
-from distill.audio.stereo.image import (
+from distill.audio.stereo.channels import count_stereo, decode_channels, image_of_sound, is_stereo_file, stereo_text
+from distill.audio.stereo.moment_alignment import followed, heard_levels
+from distill.audio.stereo.mono_to_stereo import divide, render, render_stream
+from distill.audio.stereo.stereo_image import (
     BANDS,
     COLUMN,
     LEFT,
@@ -30,9 +26,7 @@ from distill.audio.stereo.image import (
     image_of,
     levels_of,
 )
-from distill.audio.stereo.moment_alignment import followed, heard_levels
-from distill.audio.stereo.rendering import divide, render, render_stream
-from distill.audio.stereo.source import StereoSource, base_of
+from distill.audio.stereo.stereo_source import StereoSource, base_of
 from distill.errors import SoundError
 from tests.training.conftest import tone
 
@@ -143,7 +137,7 @@ def test_a_long_sound_is_measured_in_parts(measure: Callable[[Any], Any], monkey
             tracemalloc.stop()
 
     whole, most = measured()
-    monkeypatch.setattr("distill.audio.stereo.image._PART_FRAMES", 50)
+    monkeypatch.setattr("distill.audio.stereo.stereo_image._PART_FRAMES", 50)
     parts, least = measured()
     assert least < most / 3
     for one, other in zip(*([x.balance, x.level] if measure is image_of else [x] for x in (parts, whole)), strict=True):

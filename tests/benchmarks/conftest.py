@@ -13,10 +13,10 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from distill.audio.demo.sounds import write_demo_sounds
+from distill.audio.demo.demo_sounds import write_demo_sounds
 from distill.audio.sound_scan import find_sound_files
 from distill.gui.window.main_window import MainWindow
-from distill.runtime import set_switch_interval
+from distill.process.interpreter import set_switch_interval
 from tests.gui.conftest import make_window
 from tests.gui.fakes import FakeDevice, FakeEngine
 from tests.support.screen import Screen

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from distill.config.catalog import FAMILIES, family_info
+from distill.config.family_catalog import FAMILIES, family_info
 from distill.training import (
     PreparationProgress,
     TrainingCompleteEvent,

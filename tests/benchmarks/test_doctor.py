@@ -16,8 +16,8 @@ import soundfile
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.errors import SoundError
-from distill.training.data.doctor.facts import MeasuredSound, measure
 from distill.training.data.doctor.findings import Finding, findings_of
+from distill.training.data.doctor.sound_measurements import MeasuredSound, measure
 from tests.benchmarks.conftest import Report
 from tests.support.faults import plant
 

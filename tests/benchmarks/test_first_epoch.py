@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from distill.audio.decoding.sound_file import write_wav
-from distill.config.catalog import FAMILIES, family_info
+from distill.audio.decoding.wav_writer import write_wav
+from distill.config.family_catalog import FAMILIES, family_info
 from distill.events import EpochMetrics, Event, PreparationProgress, VQEpochMetrics
 from distill.training import train
 from tests.benchmarks.conftest import Report

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from distill.config.catalog import FAMILIES
 from distill.config.factory import make_config
+from distill.config.family_catalog import FAMILIES
 from distill.training.loop import run_epochs
 from tests.benchmarks.conftest import Report
 from tests.benchmarks.test_training_speed import close, opened

@@ -12,9 +12,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from distill.audio.decoding.sound_file import write_wav
+from distill.audio.decoding.wav_writer import write_wav
 from distill.gui.window.main_window import MainWindow
-from distill.runs.preview_sound import PreviewSound, find_previews
+from distill.runs.preview_files import PreviewSound, find_previews
 from tests.benchmarks.conftest import Report
 
 pytestmark = pytest.mark.benchmark

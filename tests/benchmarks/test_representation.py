@@ -10,13 +10,10 @@ import torch
 
 from distill.audio import AudioSpectrogram, ComplexSpectrogram
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.spectral_transforms import (
-    from_decades,
-    griffin_lim,
-    random_phase,
-)
-from distill.config.catalog import FAMILIES
+from distill.audio.griffin_lim import griffin_lim, random_phase
+from distill.audio.stft_and_mel import from_decades
 from distill.config.factory import make_config
+from distill.config.family_catalog import FAMILIES
 from distill.models.families import make_family
 from distill.training.dataset import AudioTrainingDataset, prepare_sounds
 from tests.benchmarks.conftest import Report

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.spectrogram import AudioSpectrogram
-from distill.config.catalog import FAMILIES
 from distill.config.factory import make_config
+from distill.config.family_catalog import FAMILIES
 from distill.events import EpochMetrics, Event
 from distill.models.persistence import open_model
 from distill.models.vae import ConvVAE

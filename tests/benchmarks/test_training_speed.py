@@ -13,17 +13,19 @@ from torch import Tensor, nn
 
 from distill.audio.augmentation import AugmentationPipeline
 from distill.audio.cache.sound_cache import SoundCache
-from distill.config.catalog import FAMILIES
 from distill.config.factory import make_config
+from distill.config.family_catalog import FAMILIES
 from distill.config.training import AnyConfig
 from distill.models.families import make_family
-from distill.training import saving
+from distill.training import save_progress
+from distill.training.beginning.open_run import open_run
+from distill.training.beginning.prepare import prepare
 from distill.training.compute_plan import ComputePlan
 from distill.training.dataset import FeatureDataset, prepare_sounds
+from distill.training.event_sink import EventSink
 from distill.training.loop import run_epochs
-from distill.training.prepare import prepare
-from distill.training.run import EventSink, Run, RunRequest, open_run
-from distill.training.steps.step import TrainingStep
+from distill.training.run import Run, RunRequest
+from distill.training.steps.training_step import TrainingStep
 from tests.benchmarks.conftest import Report
 
 pytestmark = pytest.mark.benchmark
@@ -126,7 +128,7 @@ def test_checkpoints_hold_the_loop_up(
     config = replace(make_config("vae", len(bench_sounds), max_epochs=20, patience=0), preview_interval_short=20)
     run = opened(config, bench_sounds, tmp_path / "run")
     held: list[float] = []
-    save = saving.save_progress
+    save = save_progress.save_progress
 
     def timed(*args: object, **options: object) -> None:
         start = time.perf_counter()

@@ -14,10 +14,10 @@ from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from distill.audio.demo.sounds import write_demo_sounds
+from distill.audio.demo.demo_sounds import write_demo_sounds
 from distill.gui.engine.run_state import RunState
 from distill.gui.window.main_window import MainWindow
-from distill.runtime import set_switch_interval
+from distill.process.interpreter import set_switch_interval
 from tests.support.screen import Screen
 from tests.support.sound_card import NullSink
 

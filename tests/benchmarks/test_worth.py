@@ -1,9 +1,10 @@
 """Are new sounds worth having?  Near the corpus as a set, all of it reached, and no copies.
 
 A fifth of the files is put aside and never trained on.  The measures are those of the literature, on the descriptions
-of `distill.models.nearest` in the place of a network's embedding: the kernel distance of Chung et al. 2025 ("KAD: no
-more FAD") with the median bandwidth, coverage after Naeem et al. 2020, and newness, the distance to the nearest
-training sound relative to that of the files put aside.  Figures of two halves of the corpus stand beside them.
+of `distill.models.nearest_training_sound` in the place of a network's embedding: the kernel distance of Chung et al.
+2025 ("KAD: no more FAD") with the median bandwidth, coverage after Naeem et al. 2020, and newness, the distance to
+the nearest training sound relative to that of the files put aside.  Figures of two halves of the corpus stand beside
+them.
 """
 
 import random
@@ -17,9 +18,9 @@ from torch import Tensor
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.spectrogram import AudioSpectrogram
-from distill.config.catalog import FAMILIES
 from distill.config.factory import make_config
-from distill.models.nearest import describe
+from distill.config.family_catalog import FAMILIES
+from distill.models.nearest_training_sound import describe
 from distill.models.persistence import open_model
 from distill.training import train
 from distill.training.dataset import AudioTrainingDataset, prepare_sounds

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from distill.runtime import EXIT_STOPPED
+from distill.process.stop_signals import EXIT_STOPPED
 
 #: Runs before the program and interrupts it once, when a module is looked for.
 HOOK = """
@@ -31,8 +31,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 atexit.register(signal.raise_signal, signal.SIGINT)
 """
 MOMENTS = [
-    "multiprocessing", "distill.runtime", "distill.distributed", "distill.distributed.launch", "distill.cli",
-    "distill.cli.app", "typer", "distill.cli.library", "distill.housekeeping", "distill.library.model_library",
+    "multiprocessing", "distill.process.environment", "distill.distributed",
+    "distill.distributed.torchrun", "distill.cli", "distill.cli.app", "typer",
+    "distill.cli.library", "distill.housekeeping", "distill.library.model_library",
 ]  # fmt: skip
 
 

@@ -13,14 +13,14 @@ import filelock
 import pytest
 
 from distill import paths
-from distill.cli import running
+from distill.cli import naming
 from distill.cli.app import main
-from distill.cli.running import NamingTurn, names_in_use
+from distill.cli.naming import NamingTurn, names_in_use
 from distill.config.training import TrainingConfig
 from distill.errors import Cancelled
 from distill.library.model_library import ModelLibrary
-from distill.runs.folder import RunRecord
 from distill.runs.queue import RunQueue
+from distill.runs.run_record import RunRecord
 from tests.cli.test_train import FakeEngine
 from tests.support.models import write_tone_model
 
@@ -30,7 +30,8 @@ import sys, time, types
 from pathlib import Path
 from distill.config.training import TrainingConfig
 from distill.events import PreparationProgress
-from distill.runs.folder import RunFolder, RunRecord
+from distill.runs.folder import RunFolder
+from distill.runs.run_record import RunRecord
 
 def train(config, files, folder, device, **rest):
     time.sleep(0.3)  # while torch is imported
@@ -89,10 +90,10 @@ def test_one_that_hangs_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPat
     other = filelock.FileLock(paths.data_dir() / "names.lock")
     turn, stop = NamingTurn(), threading.Event()
     with other:
-        monkeypatch.setattr(running, "_NAMING_PATIENCE_S", 0.2)
+        monkeypatch.setattr(naming, "_NAMING_PATIENCE_S", 0.2)
         turn.take(stop)
         stop.set()
-        monkeypatch.setattr(running, "_NAMING_PATIENCE_S", 60.0)
+        monkeypatch.setattr(naming, "_NAMING_PATIENCE_S", 60.0)
         before = time.monotonic()
         with pytest.raises(Cancelled):
             turn.take(stop)

@@ -9,9 +9,9 @@ import torch
 
 from distill import paths
 from distill.cli.app import main
+from distill.generation.history.kept_weights import kept_weights
+from distill.generation.history.sound_history import GeneratedHistory, generated_dir
 from distill.generation.recipe import read_recipe
-from distill.generation.sound_history import GeneratedHistory, generated_dir
-from distill.generation.weights import kept_weights
 from tests.models.test_fuzz import write_whole_files
 from tests.support.models import tone_model, write_model_with_prior
 

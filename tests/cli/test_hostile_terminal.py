@@ -25,15 +25,16 @@ import typer
 from rich.console import Console
 
 from distill import paths
-from distill.cli import terminal
 from distill.cli.app import app, main
+from distill.cli.output import run_display
 from distill.errors import TrainingError
 from distill.events import Event, PreparationProgress, PreviewEvent, TrainingNotice
-from distill.generation.map import sounds as map_sounds
-from distill.models.codes import save_codes
+from distill.generation.map import map_sounds as map_sounds
+from distill.models.codes_file import save_codes
 from distill.models.latent_space.latent_map import LatentMap
-from distill.runs.folder import RunRecord
+from distill.names import MOST_NAME
 from distill.runs.queue import QueueEntry, RunQueue
+from distill.runs.run_record import RunRecord
 from tests.cli.test_train import END, EPOCH, STEP
 from tests.runs.test_comparison import write_run
 from tests.support.models import tone_model, write_model_with_prior
@@ -155,7 +156,7 @@ class World:
             "sounds": [self.sounds], "model": [self.models[family]], "source": [self.sound], "first": [self.sound],
             "second": [self.sound], "target": [out.with_name(f"{out.name}.wav")], "text": [""],
             "which": [self.models["vae"]], "files": [self.models["vae"]],
-            "name": [self.name.strip()[: paths.MOST_NAME] or "x"],
+            "name": [self.name.strip()[: MOST_NAME] or "x"],
             "run": [self.runs[0]], "runs": self.runs, "position": [1],
         }  # fmt: skip
         special: dict[tuple[str, str], list[Any]] = {
@@ -316,7 +317,7 @@ def test_the_progress_bar_shows_names_as_they_are(name: str, monkeypatch: pytest
     """rich draws with escape sequences of its own; none of a name, and no markup of one, is among them."""
     screen = io.StringIO()
     monkeypatch.setattr("rich.progress.get_console", lambda: Console(file=screen, force_terminal=True, width=2000))
-    with terminal.ProgressBar(3) as bar:
+    with run_display.ProgressBar(3) as bar:
         for event in events_of(NAMES[name]):
             bar(event)
     text = screen.getvalue()

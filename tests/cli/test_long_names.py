@@ -6,15 +6,16 @@ import pytest
 
 from distill import paths
 from distill.cli.app import main
-from distill.cli.running import dataset_name
+from distill.cli.naming import dataset_name
 from distill.config.training import TrainingConfig
 from distill.library.model_library import ModelLibrary
-from distill.runs.folder import RunRecord
+from distill.names import MOST_NAME
 from distill.runs.queue import RunQueue
+from distill.runs.run_record import RunRecord
 from distill.runs.summary import list_runs
 from tests.support.models import write_tone_model
 
-LONG = "x" * (paths.MOST_NAME + 1)
+LONG = "x" * (MOST_NAME + 1)
 
 
 @pytest.mark.parametrize("command", [["train"], ["queue", "add"]])
@@ -22,7 +23,7 @@ def test_a_long_name_of_a_run_is_refused_in_one_sentence(
     command: list[str], sounds: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*command, str(sounds), "--name", LONG]) == 2
-    text = f"A name has at most {paths.MOST_NAME} characters, and this one has {len(LONG)}. Choose a shorter one."
+    text = f"A name has at most {MOST_NAME} characters, and this one has {len(LONG)}. Choose a shorter one."
     assert capsys.readouterr().err == f"distill: {text}\n"
     assert not paths.runs_dir().exists()
     assert RunQueue().read().entries == ()
@@ -46,9 +47,9 @@ def test_a_long_name_of_a_model_is_refused(tmp_path: Path, capsys: pytest.Captur
 def test_a_folder_with_a_long_name_gives_a_short_one(sounds: Path, tmp_path: Path) -> None:
     folder = sounds.rename(tmp_path / ("y" * 200))
     assert main(["queue", "add", str(folder)]) == 0
-    assert [entry.name for entry in RunQueue().read().entries] == ["y" * paths.MOST_NAME]
+    assert [entry.name for entry in RunQueue().read().entries] == ["y" * MOST_NAME]
     name = dataset_name([folder, tmp_path], demo=False)
-    assert len(name) == paths.MOST_NAME
+    assert len(name) == MOST_NAME
     assert name.endswith("y and 1 more")
 
 

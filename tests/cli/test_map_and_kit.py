@@ -11,8 +11,8 @@ import torch
 from distill.audio.cache.sound_cache import SoundCache
 from distill.cli.app import main
 from distill.errors import ModelFileError
+from distill.generation.history.sound_history import GeneratedHistory
 from distill.generation.recipe import MAPPED, read_recipe
-from distill.generation.sound_history import GeneratedHistory
 from distill.models.file_format import KIND
 from distill.models.latent_space.latent_map import LatentMap
 from distill.serialization.archive import read_archive, write_archive
@@ -70,7 +70,7 @@ def test_only_sounds_are_compared_with_those_of_the_map(
     fingerprint = SoundCache().content_hash(folder / "bell.wav")[:16]
     rows, flat = torch.zeros(2), torch.zeros(2, 2)
     shown = LatentMap(flat, flat, flat[0], torch.zeros(0, 2), rows.long(), rows, rows, rows, rows, (fingerprint,), 1.0)
-    monkeypatch.setattr("distill.generation.map.sounds.map_of", lambda _model: shown)
+    monkeypatch.setattr("distill.generation.map.map_sounds.map_of", lambda _model: shown)
     hashed: list[Path] = []
     known = SoundCache.content_hash
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from distill.audio.cache.waveform_overview import OverviewStore
-from distill.audio.decoding.sound_file import write_wav
+from distill.audio.decoding.wav_writer import write_wav
 from distill.cli.app import main
-from distill.files import read_json, write_json
+from distill.json_files import read_json, write_json
 from tests.training.conftest import tone
 
 ODD = ["caf\udce9.wav", "\udcff\udcfe.wav", "é\udc80\udc81 x.wav", "日\udcc3.wav", "tab\t\udca0.wav"]

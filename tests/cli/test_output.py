@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from distill.cli.output import LenientWriter, only_prints
+from distill.cli.output.std_streams import LenientWriter, only_prints
 
 needs_shell = pytest.mark.skipif(sys.platform == "win32", reason="redirections of a Unix shell")
 
@@ -68,7 +68,7 @@ def test_only_what_is_there_to_be_printed_fails_when_it_cannot_be(words: str) ->
 def test_a_closed_stream_is_not_taken_by_a_file(tmp_path: Path) -> None:
     """Otherwise what libraries print would be written into the first file that is opened."""
     code = (
-        "import os, sys; from distill.cli.output import open_missing_streams; open_missing_streams();"
+        "import os, sys; from distill.cli.output.std_streams import open_missing_streams; open_missing_streams();"
         f"h = os.open({str(tmp_path / 'a')!r}, os.O_CREAT | os.O_WRONLY); os.write(1, b'x'); os._exit(h > 2)"
     )
     command = 'exec "$0" -c "$1" <&- >&- 2>&-'

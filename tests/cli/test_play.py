@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from distill.cli.app import main
-from distill.runtime import EXIT_STOPPED
+from distill.process.stop_signals import EXIT_STOPPED
 from tests.models.test_fuzz import write_whole_files
 from tests.support.processes import start_helper, stop_helper
 from tests.support.sound_card import NullSink
@@ -67,7 +67,7 @@ def wait_for(out: Path, text: str) -> None:
 def test_what_cannot_be_played_is_said(
     model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("distill.control.ports.SystemPorts.names", lambda _self: ())
+    monkeypatch.setattr("distill.control.midi_ports.SystemPorts.names", lambda _self: ())
     assert main(["play", str(model), "--midi", "list"]) == 0
     assert capsys.readouterr().err == "There are no MIDI ports.\n"
     assert main(["play", str(model), "--osc", "0"]) == 2

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from distill.cli import terminal
+from distill.cli.output import run_display
 from distill.events import EpochMetrics, PreparationProgress, StepMetrics
 from distill.training.steps import eta
 
@@ -21,9 +21,9 @@ class Bar:
         clock = SimpleNamespace(monotonic=lambda: self.now)
         screen = io.StringIO()
         monkeypatch.setattr(eta, "time", clock)
-        monkeypatch.setattr(terminal, "time", clock)
+        monkeypatch.setattr(run_display, "time", clock)
         monkeypatch.setattr("rich.progress.get_console", lambda: Console(file=screen, width=200))
-        self.shown = terminal.ProgressBar(epochs)
+        self.shown = run_display.ProgressBar(epochs)
         self._console = Console(file=io.StringIO(), width=200, color_system=None)
 
     def text(self) -> str:

@@ -17,9 +17,9 @@ import soundfile
 
 from distill import paths
 from distill.audio import sound_scan
-from distill.audio.decoding.fixes import SoundFix
+from distill.audio.decoding.sound_fix import SoundFix
 from distill.cli.app import main
-from distill.computing import waiting
+from distill.computing import unresponsive_drives
 from distill.errors import TrainingError
 from distill.events import UNSAVED
 from distill.runs.queue import RunQueue
@@ -234,13 +234,13 @@ class TestQueue:
             answers.wait(100)
 
         monkeypatch.setattr(sound_scan, "read_header", wait)
-        monkeypatch.setattr(waiting, "PATIENCE_S", 0.2)
+        monkeypatch.setattr(unresponsive_drives, "PATIENCE_S", 0.2)
         text = run(capsys, "queue", "run", code=130)
         answers.set()
         assert f"{sounds} does not answer. The run has not begun." in text
         assert statuses() == [("one", "stopped")]
         deadline = time.monotonic() + 60
-        while waiting.is_left_behind() and time.monotonic() < deadline:
+        while unresponsive_drives.is_left_behind() and time.monotonic() < deadline:
             time.sleep(0.01)
 
 

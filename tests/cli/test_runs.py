@@ -16,7 +16,8 @@ from distill import paths
 from distill.cli.app import main
 from distill.config.training import TrainingConfig
 from distill.events import EpochMetrics
-from distill.runs.folder import RunFolder, RunRecord
+from distill.runs.folder import RunFolder
+from distill.runs.run_record import RunRecord
 
 
 def start(*arguments: str) -> "subprocess.Popen[str]":
@@ -91,7 +92,7 @@ def test_ctrl_c_resume_sample_and_reconstruct(sounds: Path, tmp_path: Path, caps
 
 _DEAF = """
 import time
-from distill.runtime import stop_on_signal
+from distill.process.stop_signals import stop_on_signal
 with stop_on_signal("Stopping.") as stop:
     print("ready", flush=True)
     stop.wait(30)
@@ -154,7 +155,8 @@ def test_reconstruct_refuses_names_that_would_do_harm(out: str, sounds: Path, tm
 
 
 def test_finishing_a_stopped_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from distill.runs.folder import RunFolder, RunRecord
+    from distill.runs.folder import RunFolder
+    from distill.runs.run_record import RunRecord
     from distill.training import EpochMetrics, TrainingConfig
 
     run = tmp_path / "run"

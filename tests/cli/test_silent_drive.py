@@ -12,13 +12,13 @@ _PROGRAM = """
 import os, signal, sys, threading
 from distill import __main__
 from distill.audio import sound_scan
-from distill.computing import waiting
+from distill.computing import unresponsive_drives
 
 def wait(path):
     threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     threading.Event().wait()
 
-sound_scan.read_header, waiting.PATIENCE_S = wait, 0.3
+sound_scan.read_header, unresponsive_drives.PATIENCE_S = wait, 0.3
 sys.exit(__main__.main(sys.argv[1:]))
 """
 

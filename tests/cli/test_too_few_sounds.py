@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from distill import paths
-from distill.audio.decoding.sound_file import write_wav
+from distill.audio.decoding.wav_writer import write_wav
 from distill.cli.app import main
 from distill.config.training import TrainingConfig
-from distill.runs.folder import RunRecord
 from distill.runs.queue import RunQueue
-from distill.training.data.locate import fingerprints_of
+from distill.runs.run_record import RunRecord
+from distill.training.data.moved_sounds import fingerprints_of
 from tests.training.conftest import tone
 
 

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from distill import __main__, __version__, diagnostics, paths
-from distill.audio.decoding.fixes import SoundFix
+from distill.audio.decoding.sound_fix import SoundFix
 from distill.cli.app import app, main
 from distill.config.training import AnyConfig, RunConfig, TrainingConfig
 from distill.errors import NotEnoughSoundsError
@@ -26,9 +26,10 @@ from distill.events import (
     TrainingCompleteEvent,
     TrainingNotice,
 )
-from distill.runs.folder import RunRecord
-from distill.runs.measured_costs import RunFigures
-from distill.runtime import EXIT_STOPPED
+from distill.names import free_name
+from distill.process.stop_signals import EXIT_STOPPED
+from distill.runs.estimates.measured_costs import RunFigures
+from distill.runs.run_record import RunRecord
 
 STEP = StepMetrics(
     epoch=0, step=1, total_steps=2, train_loss=0.5, recon_loss=0.4, kl_loss=12.5, kl_weight=0.001, learning_rate=1e-3,
@@ -227,8 +228,8 @@ def test_a_run_that_starts_again_keeps_its_name(engine: FakeEngine, sounds: Path
 
 
 def test_equal_names_get_a_number() -> None:
-    assert paths.free_name("bells", ()) == "bells"
-    assert paths.free_name("bells", ("Bells", "bells 2")) == "bells 3"
+    assert free_name("bells", ()) == "bells"
+    assert free_name("bells", ("Bells", "bells 2")) == "bells 3"
 
 
 def test_demo_sounds(engine: FakeEngine) -> None:
@@ -399,7 +400,7 @@ def test_inspect_estimates_a_run(
         tried.append(config)
         return found
 
-    monkeypatch.setattr("distill.training.measuring.step_time.measure", measure)
+    monkeypatch.setattr("distill.training.measuring.speed_trial.measure", measure)
     for _ in range(2):  # what was measured is kept
         assert main(["inspect", str(sounds), "--estimate", "--family", "vqvae", "--epochs", "40"]) == 0
     assert [(config.family, config.max_epochs) for config in tried] == [("vqvae", 40)]
@@ -424,7 +425,7 @@ def test_an_estimate_that_is_stopped_is_not_printed(
     def stopped(_config: AnyConfig, stop: threading.Event) -> None:
         stop.set()  # as Ctrl-C does
 
-    monkeypatch.setattr("distill.training.measuring.step_time.measure", stopped)
+    monkeypatch.setattr("distill.training.measuring.speed_trial.measure", stopped)
     assert main(["inspect", str(sounds), "--estimate", *words]) == EXIT_STOPPED
     printed = capsys.readouterr().out
     assert "A run of the" not in printed
@@ -434,7 +435,7 @@ def test_an_estimate_that_is_stopped_is_not_printed(
 def test_an_estimate_without_a_measurement_says_so(
     sounds: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("distill.training.measuring.step_time.measure", lambda _config, _stop: None)
+    monkeypatch.setattr("distill.training.measuring.speed_trial.measure", lambda _config, _stop: None)
     assert main(["inspect", str(sounds), "--estimate"]) == 0
     printed = capsys.readouterr().out
     assert "could not be measured" in printed

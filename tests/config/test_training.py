@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from distill.config.catalog import FAMILIES, config_from_dict, family_info
 from distill.config.factory import make_config
+from distill.config.family_catalog import FAMILIES, config_from_dict, family_info
 from distill.config.training import ComplexSpectrogramConfig, RunConfig, apply_preset, has_previews, preset_for
 from distill.errors import ConfigurationError
 from distill.training import (

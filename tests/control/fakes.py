@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from distill.control.messages import MidiParser
-from distill.control.ports import Receive
+from distill.control.midi_messages import MidiParser
+from distill.control.midi_ports import Receive
 from distill.errors import MidiError
 
 

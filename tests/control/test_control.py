@@ -13,11 +13,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from distill.control import ports as ports_module
-from distill.control.controls import Controls
-from distill.control.messages import CONTROL, NOTE_OFF, NOTE_ON, MidiMessage, MidiParser, note_name
+from distill.control import midi_ports as ports_module
+from distill.control.control_mapping import Controls
+from distill.control.midi_messages import CONTROL, NOTE_OFF, NOTE_ON, MidiMessage, MidiParser, note_name
+from distill.control.midi_ports import ByteStream, PortWatcher, SystemPorts
 from distill.control.osc import OscInput, OscOutput
-from distill.control.ports import ByteStream, PortWatcher, SystemPorts
 from distill.errors import MidiError
 from tests.control.fakes import FakePorts, Played
 
@@ -271,9 +271,9 @@ def test_a_midi_service_that_fails_between_two_questions_is_no_end_of_looking(mo
 _LOOK = """
 import os
 from pathlib import Path
-from distill.control import ports
-ports._LINUX_SEQUENCER = Path("/")
-ports.SystemPorts().names()
+from distill.control import midi_ports
+midi_ports._LINUX_SEQUENCER = Path("/")
+midi_ports.SystemPorts().names()
 print("variable", os.environ.get("ALSA_PLUGIN_DIR"))
 """
 

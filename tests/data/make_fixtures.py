@@ -31,13 +31,16 @@ from distill import __version__
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.export import export_sound
 from distill.audio.export_options import ExportOptions
-from distill.generation.generated_sound import GeneratedSound, make_new, transform_file
-from distill.generation.sound_history import GeneratedEntry, GeneratedHistory
+from distill.generation.generated_sound import GeneratedSound
+from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory
+from distill.generation.new_sounds import make_new
+from distill.generation.transform import transform_file
 from distill.gui.previews.stars import StarChange, update_stars
 from distill.library.index import index_folder
 from distill.library.model_library import ModelLibrary
 from distill.models.persistence import open_model
-from distill.serialization.archive import read_checkpoint, write_archive
+from distill.serialization.archive import write_archive
+from distill.serialization.checkpoint_reader import read_checkpoint
 from distill.settings import WindowSettings
 from distill.training import EpochMetrics, RegularizationConfig, TrainingConfig, VQEpochMetrics, VQVAEConfig, train
 

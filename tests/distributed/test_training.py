@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from torch.distributed import HashStore, TCPStore  # type: ignore[attr-defined]  # torch exports them without saying so
 
-from distill.config.catalog import FAMILIES
+from distill.config.family_catalog import FAMILIES
 from distill.distributed import ranks
 from distill.errors import TrainingError
-from distill.runs.folder import RunRecord, is_locked
-from distill.runs.run_owner import HOLDER
+from distill.runs.run_owner import HOLDER, is_locked
+from distill.runs.run_record import RunRecord
 from tests.support.joined_worker import SUSPENDED_SECONDS
 from tests.training.conftest import write_sounds
 

@@ -8,8 +8,8 @@ import pytest
 from PySide6.QtWidgets import QAbstractItemView, QComboBox, QPushButton, QSpinBox, QToolButton
 from pytestqt.qtbot import QtBot
 
-from distill.config.catalog import FAMILIES
 from distill.config.factory import make_config
+from distill.config.family_catalog import FAMILIES
 from distill.config.training import AnyConfig
 from distill.generation.recipe import read_recipe
 from distill.gui.engine import session

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QComboBox, QPushButton, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 
-from distill.audio.demo.sounds import write_demo_sounds
+from distill.audio.demo.demo_sounds import write_demo_sounds
 from distill.gui.engine.run_state import RunState
 from distill.gui.window.main_window import MainWindow
 from distill.playback.player import PlayerState
-from distill.runs.folder import RunRecord, read_history
+from distill.runs.run_history import read_history
+from distill.runs.run_record import RunRecord
 from tests.playback.listening import correlations
 from tests.support.hand import click
 from tests.support.screen import Screen

@@ -14,23 +14,25 @@ import soundfile
 
 from distill import paths
 from distill.audio.cache.content_hash import HashIndex
-from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import decode_sound, read_header
+from distill.audio.decoding.sound_fix import SoundFix
 from distill.audio.scan_result import SkippedSound
 from distill.config.training import TrainingConfig
 from distill.errors import DistillError
 from distill.events import EpochMetrics, StepMetrics
-from distill.files import write_json
+from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory
 from distill.generation.recipe import NEW, Recipe, read_recipe
-from distill.generation.sound_history import GeneratedEntry, GeneratedHistory
+from distill.json_files import write_json
 from distill.library.index import Deletion, Index, Row
 from distill.library.model_entry import ModelFacts
 from distill.library.model_library import ModelLibrary
 from distill.library.user_metadata import UserMetadata, read_user_metadata, write_user_metadata
-from distill.models.codes import SoundCodes, load_codes, save_codes
-from distill.runs.checkpoints import list_checkpoints
-from distill.runs.folder import RunFolder, RunRecord, read_history, read_losses
+from distill.models.codes_file import SoundCodes, load_codes, save_codes
+from distill.runs.checkpoint_folder import list_checkpoints
+from distill.runs.folder import RunFolder
 from distill.runs.queue import QueueEntry, RunQueue
+from distill.runs.run_history import read_history, read_losses
+from distill.runs.run_record import RunRecord
 from distill.runs.summary import list_runs
 from distill.settings import WindowSettings
 from tests.fuzz.mutations import BINARY, TEXT
@@ -192,7 +194,7 @@ def _read_queue(folder: Path) -> None:
 
 
 def _pads(folder: Path) -> None:
-    from distill.generation.map_session import COPY, Verdict
+    from distill.generation.map.map_session import COPY, Verdict
     from distill.gui.play.facts.verdicts import KeptVerdict
     from distill.gui.play.kept_pads import EMPTY, write_pads
     from distill.gui.play.pad_changes import PadState

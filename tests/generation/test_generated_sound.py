@@ -10,16 +10,21 @@ import pytest
 import soundfile
 import torch
 
-from distill.audio.decoding.sound_file import decode_sound, write_wav
+from distill.audio.decoding.sound_file import decode_sound
+from distill.audio.decoding.wav_writer import write_wav
 from distill.audio.export import export_sound
 from distill.audio.export_options import FORMATS, ExportOptions
 from distill.errors import LibraryError, SoundError
-from distill.generation.generated_sound import GenerationCancelled, make_from_sound, make_new, remake, transform_file
+from distill.generation.derived_sounds import make_from_sound
+from distill.generation.export import ExportRequest, export
+from distill.generation.generated_sound import GenerationCancelled
+from distill.generation.history.listed_sounds import keep, list_sounds
+from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory
 from distill.generation.kits.sampler_wav import sampler_wav
+from distill.generation.new_sounds import make_new
 from distill.generation.recipe import ALONG, MORPHED, NEW, VARIED, Recipe, read_recipe
-from distill.generation.service import ExportRequest, export, keep, list_sounds
-from distill.generation.sound_history import GeneratedEntry, GeneratedHistory
-from distill.generation.streamed_transform import transform
+from distill.generation.remake import remake
+from distill.generation.transform import transform, transform_file
 from distill.library.model_library import ModelLibrary
 from distill.models import open_model
 from distill.models.synthesis import features_to_sound

@@ -9,17 +9,19 @@ import numpy as np
 import pytest
 import soundfile
 
-from distill.audio.decoding.sound_file import write_wav
+from distill.audio.decoding.wav_writer import write_wav
 from distill.cli.app import main
 from distill.errors import Cancelled, SoundError
 from distill.generation import sources
-from distill.generation.generated_sound import GenerationCancelled, make_from_sound, remake
-from distill.generation.map_session import MapSession
+from distill.generation.derived_sounds import make_from_sound
+from distill.generation.generated_sound import GenerationCancelled
+from distill.generation.map.map_session import MapSession
 from distill.generation.recipe import EXTENDED, MORPHED, REPAINTED, VARIED
+from distill.generation.remake import remake
 from distill.generation.sources import MOST_SOURCE_S, measure_source
 from distill.library.model_library import ModelLibrary
 from distill.models.persistence import open_model
-from distill.runtime import EXIT_STOPPED
+from distill.process.stop_signals import EXIT_STOPPED
 from tests.support.models import tone_model, write_model_with_prior
 from tests.training.conftest import tone
 

@@ -13,19 +13,15 @@ import torch
 from distill.audio.decoding.sound_file import measure_mono
 from distill.audio.export import export_sound
 from distill.audio.export_options import ExportOptions
-from distill.audio.stereo.image import image_of
+from distill.audio.stereo.stereo_image import image_of
 from distill.cli.app import main
 from distill.errors import ModelFileError, SoundError
-from distill.generation.generated_sound import (
-    make_new,
-    reconstruct_file,
-    remake,
-    stream_again,
-    transform_file,
-)
+from distill.generation.history.kept_weights import weights_id
+from distill.generation.new_sounds import make_new
 from distill.generation.recipe import NEW, Recipe, read_recipe
+from distill.generation.remake import remake, stream_again
 from distill.generation.stereo_copies import with_dry
-from distill.generation.weights import weights_id
+from distill.generation.transform import reconstruct_file, transform_file
 from distill.library.model_library import ModelLibrary
 from distill.models import open_model
 from distill.models.stereo.image_store import ImageStore

@@ -10,8 +10,8 @@ import soundfile
 
 from distill.errors import LibraryError, SoundError
 from distill.files import content_hash
-from distill.generation.generated_sound import find_model, unchanged_source
 from distill.generation.recipe import MAPPED, NEW, TRANSFORMED, Recipe
+from distill.generation.remake import find_model, unchanged_source
 from distill.library.model_library import ModelLibrary
 
 #: Sources that a recipe may name, and how each comes to be; those with a slash are there already.

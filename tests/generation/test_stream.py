@@ -15,7 +15,8 @@ import soundfile
 import torch
 
 from distill.audio.decoding.sound_file import FloatArray
-from distill.generation.streamed_transform import GenerationCancelled, reconstruct_stream, transform, transform_stream
+from distill.generation.generated_sound import GenerationCancelled
+from distill.generation.transform import reconstruct_stream, transform, transform_stream
 from distill.models import open_model
 from tests.support.models import write_tone_model
 

@@ -24,9 +24,9 @@ from typing import Any
 
 import torch
 
-from distill.audio.demo.sounds import write_demo_sounds
-from distill.config.catalog import FAMILIES
+from distill.audio.demo.demo_sounds import write_demo_sounds
 from distill.config.factory import make_config
+from distill.config.family_catalog import FAMILIES
 from distill.models.persistence import open_model
 from distill.training import train
 

@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from distill.audio.decoding.fixes import SoundFix
+from distill.audio.decoding.sound_fix import SoundFix
 from distill.config.training import AnyConfig
 from distill.events import (
     EpochMetrics,
@@ -23,8 +23,9 @@ from distill.events import (
     TrainingCompleteEvent,
     TrainingNotice,
 )
-from distill.playback.output import OutputFormat
-from distill.runs.folder import RunFolder, RunRecord
+from distill.playback.output_device import OutputFormat
+from distill.runs.folder import RunFolder
+from distill.runs.run_record import RunRecord
 from distill.runs.stop_request import wants_finish
 
 STEPS = 4

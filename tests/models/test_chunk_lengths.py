@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from distill.config.training import ComplexSpectrogramConfig
-from distill.generation.streamed_transform import transform
+from distill.generation.transform import transform
 from distill.models.priors.window_prior import window_count
 from distill.models.synthesis.windows import half_step
 from tests.support.models import tone_model

@@ -21,10 +21,12 @@ from distill.errors import CheckpointError, DistillError, ModelFileError
 from distill.metrics_history import VQMetricsHistory
 from distill.models import ModelMetadata, open_model, save_model_from_checkpoint
 from distill.models.families import make_family
-from distill.runs.folder import RunRecord
-from distill.serialization.archive import plain_config, read_archive, read_checkpoint
+from distill.runs.run_record import RunRecord
+from distill.serialization.archive import read_archive
+from distill.serialization.checkpoint_reader import read_checkpoint
+from distill.serialization.plain_values import plain_config
 from distill.training import MetricsHistory, TrainingConfig, VQVAEConfig, save_checkpoint, save_vqvae_checkpoint
-from distill.training.steps.schedule import CosineFactor, make_scheduler
+from distill.training.steps.learning_rate_schedule import CosineFactor, make_scheduler
 from tests.support.mutations import PROGRAMS, packed, parts_of
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from distill.audio.stereo.image import StereoImage, columns_of, image_of, levels_of
+from distill.audio.stereo.stereo_image import StereoImage, columns_of, image_of, levels_of
 from distill.errors import ModelFileError
 from distill.models import open_model
-from distill.models.generation_parts import SoundParts
-from distill.models.stereo import image_store, operations
+from distill.models.sound_parts import SoundParts
+from distill.models.stereo import image_store, stereo_variations
 from distill.models.stereo.image_store import ImageStore
 from tests.audio.test_stereo import noise, panned, wide
 from tests.support.models import tone_model, write_model_with_prior
@@ -171,7 +171,7 @@ def test_a_sound_of_three_channels_is_refused_beside_a_stereo_one() -> None:
     stereo, three = torch.from_numpy(wide(0.5)), torch.ones(3, 4800)
     for pair in ((stereo, three), (three, stereo)):
         with pytest.raises(ValueError, match="one mono sound"):
-            list(operations.morph(None, *pair, 2))  # type: ignore[arg-type]  # refused before anything is computed
+            list(stereo_variations.morph(None, *pair, 2))  # type: ignore[arg-type]  # refused before anything is computed
 
 
 @pytest.mark.parametrize("owner", [[-1, 0, 1], [0, 2, 1], [-(2**31), 0, 1]])

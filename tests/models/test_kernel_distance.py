@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from distill.models.nearest import describe_texture, kernel_distance
+from distill.models.nearest_training_sound import describe_texture, kernel_distance
 
 
 def draws(count: int, seed: int, shift: float = 0.0) -> torch.Tensor:

@@ -26,7 +26,7 @@ from distill.models import (
 )
 from distill.models.families.vae import MelVAEFamily
 from distill.training import MetricsHistory, TrainingConfig, save_checkpoint
-from distill.training.steps.schedule import CosineFactor, make_scheduler
+from distill.training.steps.learning_rate_schedule import CosineFactor, make_scheduler
 from tests.training.conftest import tone
 
 CONFIG = TrainingConfig(latent_dim=8, chunk_duration_s=0.5)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from distill.models.latent_space.projection import principal_scores
-from distill.models.nearest import kernel_distance
+from distill.models.latent_space.tsne import principal_scores
+from distill.models.nearest_training_sound import kernel_distance
 from distill.models.pca import PCAProjection
 from distill.models.priors.flow import FlowPrior
 from distill.models.priors.window_prior import WindowPrior, WindowTable

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from distill.errors import ModelFileError
-from distill.models.generation_parts import SoundParts
 from distill.models.inference import OpenModel
 from distill.models.priors.window_prior import WindowPrior
+from distill.models.sound_parts import SoundParts
 from distill.models.synthesis import continuation, synthesizer
 from distill.models.synthesis.synthesizer import audible_difference
 from distill.models.synthesis.windows import blend, cut_windows

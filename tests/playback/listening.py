@@ -8,8 +8,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from distill.playback.output import OutputFormat
-from distill.playback.status import PlayerState, PlayerStatus
+from distill.playback.output_device import OutputFormat
+from distill.playback.player_status import PlayerState, PlayerStatus
 
 Floats = NDArray[np.float32]
 

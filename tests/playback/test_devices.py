@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from distill.errors import PlaybackError
-from distill.playback.output import OutputDevice, find_outputs
+from distill.playback.output_device import OutputDevice, find_outputs
 from distill.playback.player import Player, PlayerState
 from tests.playback.listening import PATIENCE_SECONDS, FakeOutput, Floats, Journal, correlations, noise, write
 from tests.support.processes import find_program
@@ -89,7 +89,7 @@ def test_a_card_that_takes_nothing_any_more_is_told(
     player.play(write(tmp_path / "long.wav", noise(20.0)))
     journal.await_state(PlayerState.PLAYING)
     until(lambda: player.position_seconds > 0.5)
-    monkeypatch.setattr("distill.playback.output.STALL_SECONDS", 0.6)
+    monkeypatch.setattr("distill.playback.output_device.STALL_SECONDS", 0.6)
     pid = own_sink._daemon.pid
     os.kill(pid, signal.SIGSTOP)
     try:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from distill.errors import PlaybackError
-from distill.playback.output import OutputDevice, find_outputs
+from distill.playback.output_device import OutputDevice, find_outputs
 from distill.playback.player import Player, PlayerState
 from tests.playback.listening import Journal, noise, write
 
@@ -154,7 +154,7 @@ def test_a_device_that_lies_is_told_and_the_next_one_plays(
     number: int, player: Player, journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("distill.playback.player.LOOK_SECONDS", 0.05)
-    monkeypatch.setattr("distill.playback.output.STALL_SECONDS", 0.2)
+    monkeypatch.setattr("distill.playback.output_device.STALL_SECONDS", 0.2)
     driver = Driver(*cases()[number])
     monkeypatch.setitem(sys.modules, "sounddevice", driver)
     path = write(tmp_path / "a.wav", noise(0.2))

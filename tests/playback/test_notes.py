@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from distill.control.board import Board
+from distill.control.pads_and_keys import Board
 from distill.errors import PlaybackError
 from distill.playback import player as player_module
 from distill.playback.instrument import Instrument, Strike
-from distill.playback.output import BUFFER_SECONDS, LIVE_BUFFER_SECONDS, OutputDevice
+from distill.playback.output_device import BUFFER_SECONDS, LIVE_BUFFER_SECONDS, OutputDevice
 from distill.playback.player import Player, PlayerState
-from distill.playback.sound import Sound, load_sound
+from distill.playback.tracks import Sound, load_sound
 from tests.playback.listening import FakeOutput, Floats, Journal, correlations, noise, write
 from tests.support.sound_card import NullSink
 
@@ -362,7 +362,7 @@ def test_disarmed_the_next_sound_has_the_long_buffer_again(fake: Fake, tmp_path:
 def test_a_device_at_rest_is_started_by_a_note(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = steady(tmp_path)
     player, output = armed(fake, sound)
-    monkeypatch.setattr("distill.playback.source.ARMED_SECONDS", 0.0)
+    monkeypatch.setattr("distill.playback.block_source.ARMED_SECONDS", 0.0)
     output.pull(128)  # and is drained
     output.is_running = False
     player.strike(Strike(sound))

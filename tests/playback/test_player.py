@@ -13,10 +13,10 @@ import soundfile
 import soxr
 
 from distill.errors import PlaybackError
-from distill.playback.output import Output, OutputDevice, OutputFormat
+from distill.playback.output_device import Output, OutputDevice, OutputFormat
 from distill.playback.player import Player, PlayerState
-from distill.playback.sound import Sound, fitted, load_sound, make_tracks
-from distill.runtime import set_switch_interval
+from distill.playback.tracks import Sound, fitted, load_sound, make_tracks
+from distill.process.interpreter import set_switch_interval
 from tests.playback.listening import FakeOutput, Floats, Journal, correlations, noise, write
 from tests.support.sound_card import NullSink
 

@@ -13,11 +13,11 @@ import pytest
 from distill import diagnostics, paths
 from distill.config.training import TrainingConfig
 from distill.errors import SoundError
-from distill.files import write_json
+from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory
 from distill.generation.recipe import Recipe
-from distill.generation.sound_history import GeneratedEntry, GeneratedHistory
+from distill.json_files import write_json
 from distill.reporting import problem_report
-from distill.runs.folder import RunRecord
+from distill.runs.run_record import RunRecord
 from distill.settings import WindowSettings
 
 #: None of these may be in a report, in any spelling.

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from distill.audio.decoding.formats import SOUND_SUFFIXES, UNREADABLE_SUFFIXES
+from distill.audio.decoding.sound_suffixes import SOUND_SUFFIXES, UNREADABLE_SUFFIXES
 from distill.reporting.redaction import Redactor, private_names
 
 HOME = "/volume/anna"

@@ -10,7 +10,8 @@ from distill.config.training import ADAPTIVE_LATENTS
 from distill.errors import RunFolderError
 from distill.events import EpochMetrics
 from distill.runs.comparison import Comparison, EpochPoint
-from distill.runs.folder import RunFolder, RunRecord
+from distill.runs.folder import RunFolder
+from distill.runs.run_record import RunRecord
 
 
 def write_run(folder: Path, family: str, losses: list[float], sounds: list[str], **changes: Any) -> Path:

@@ -14,11 +14,13 @@ import pytest
 from distill.audio.file_search import is_run
 from distill.audio.sound_scan import SkippedSound
 from distill.cli.runs import verdict_on
+from distill.computing.background_writer import BackgroundWriter
 from distill.errors import RunFolderError
-from distill.runs.background_writer import BackgroundWriter
-from distill.runs.folder import RunFolder, RunRecord, read_history
+from distill.runs.folder import RunFolder
+from distill.runs.run_history import read_history
+from distill.runs.run_record import RunRecord
 from distill.training import EpochMetrics, MetricsHistory, StepMetrics, TrainingConfig
-from distill.training.steps.schedule import CosineFactor
+from distill.training.steps.learning_rate_schedule import CosineFactor
 from tests.test_files import gone_process, partial_of
 from tests.test_metrics_history import filled
 

@@ -14,8 +14,8 @@ import torch
 
 from distill import paths
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.decoding.fixes import SoundFix
-from distill.audio.decoding.sound_file import write_wav
+from distill.audio.decoding.sound_fix import SoundFix
+from distill.audio.decoding.wav_writer import write_wav
 from distill.config.factory import make_config
 from distill.config.training import TrainingConfig, VQVAEConfig
 from distill.errors import (
@@ -26,8 +26,9 @@ from distill.errors import (
     QueueError,
     TrainingError,
 )
-from distill.runs.folder import RunFolder, RunRecord
+from distill.runs.folder import RunFolder
 from distill.runs.queue import FAILED, FINISHED, RUNNING, STOPPED, WAITING, QueueEntry, RunQueue, work_off
+from distill.runs.run_record import RunRecord
 from distill.training.dataset import prepare_sounds
 
 

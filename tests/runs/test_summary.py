@@ -11,8 +11,10 @@ import pytest
 
 from distill import paths
 from distill.errors import RunFolderError
-from distill.runs.actions import mark_finished, rename_run
-from distill.runs.folder import RunFolder, RunRecord, read_losses
+from distill.runs.folder import RunFolder
+from distill.runs.record_changes import mark_finished, rename_run
+from distill.runs.run_history import read_losses
+from distill.runs.run_record import RunRecord
 from distill.runs.summary import CURVE_POINTS, EpochSummary, RunSummary, list_runs, summarise
 from distill.training import EpochMetrics, StepMetrics, TrainingConfig, VQEpochMetrics, VQVAEConfig
 

@@ -16,7 +16,8 @@ from torch import nn
 
 from distill.errors import CheckpointError, ModelFileError
 from distill.files import PARTIAL_SUFFIX
-from distill.serialization.archive import apply_state, read_archive, write_archive
+from distill.serialization.archive import read_archive, write_archive
+from distill.serialization.weight_checks import apply_state
 
 CONTENT = {
     "numbers": torch.arange(5000.0),

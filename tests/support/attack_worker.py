@@ -25,16 +25,18 @@ from distill.config.training import TrainingConfig
 from distill.errors import CheckpointError, LibraryError
 from distill.events import EpochMetrics
 from distill.files import PARTIAL_SUFFIX
-from distill.generation import service
+from distill.generation.history import listed_sounds
+from distill.generation.history.kept_weights import keep_weights
+from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory, generated_dir
 from distill.generation.recipe import NEW, Recipe
-from distill.generation.sound_history import GeneratedEntry, GeneratedHistory, generated_dir
-from distill.generation.weights import keep_weights
 from distill.housekeeping import tidy_own_folders
 from distill.library.model_library import ModelLibrary
 from distill.library.user_metadata import UserMetadata, write_user_metadata
-from distill.models.codes import SoundCodes, load_codes, save_codes
-from distill.runs.actions import mark_finished, rename_run
-from distill.runs.folder import RunFolder, RunRecord, read_history
+from distill.models.codes_file import SoundCodes, load_codes, save_codes
+from distill.runs.folder import RunFolder
+from distill.runs.record_changes import mark_finished, rename_run
+from distill.runs.run_history import read_history
+from distill.runs.run_record import RunRecord
 from distill.serialization.archive import read_archive, write_archive
 from distill.settings import WindowSettings
 from tests.library.test_model_library import bells, write_model
@@ -86,12 +88,12 @@ def _made(home: Path) -> None:
 
 
 def _list_made(home: Path) -> object:
-    rows = [(one.path.name, one.entry.starred, one.seconds) for one in service.list_sounds()]
+    rows = [(one.path.name, one.entry.starred, one.seconds) for one in listed_sounds.list_sounds()]
     return sorted(rows), sorted(p.name for p in generated_dir().glob("*.wav"))
 
 
 def _remove(home: Path) -> None:
-    _, error = service.remove([one.entry for one in service.list_sounds()])
+    _, error = listed_sounds.remove([one.entry for one in listed_sounds.list_sounds()])
     if error is not None:
         raise OSError(str(error))
 

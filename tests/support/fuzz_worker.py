@@ -16,14 +16,14 @@ from typing import Any
 
 import torch
 
-from distill.config.catalog import config_from_dict
+from distill.config.family_catalog import config_from_dict
 from distill.errors import CheckpointError, DistillError, ModelFileError
 from distill.library.model_entry import read_facts
 from distill.models.families import make_family
 from distill.models.persistence import open_model
-from distill.serialization.archive import read_checkpoint
+from distill.serialization.checkpoint_reader import read_checkpoint
 from distill.training.checkpoint import apply_checkpoint
-from distill.training.steps.schedule import CosineFactor, make_scheduler
+from distill.training.steps.learning_rate_schedule import CosineFactor, make_scheduler
 from tests.support.mutations import mutated
 
 MEMORY_BYTES, SECONDS = 1 << 30, 5.0

@@ -24,18 +24,18 @@ from typing import Any
 import numpy as np
 import torch
 
-import distill.training.finalize as finalize
-import distill.training.prepare as prepare
-from distill.config.catalog import FAMILIES, family_info
+import distill.training.beginning.prepare as prepare
+import distill.training.ending.model_contents as model_contents
+from distill.config.family_catalog import FAMILIES, family_info
 from distill.config.training import AnyConfig
-from distill.distributed import watch
+from distill.distributed import peer_watch
 from distill.distributed.ranks import Ranks, joined
 from distill.errors import PeerError
 from distill.models.families import make_family
 from distill.training import resume_run, train
 from distill.training.compute_plan import ComputePlan
 from distill.training.steps.agreed_stop import AgreedStop
-from distill.training.steps.step import TrainingStep, step_randomness
+from distill.training.steps.training_step import TrainingStep, step_randomness
 from tests.training.conftest import tone
 
 #: Step at which a run is interrupted.
@@ -132,7 +132,7 @@ def interrupted(
         nonlocal calls
         calls += 1
         if calls == INTERRUPTED_AT + 1:
-            watch.SILENT_SECONDS = silent_seconds
+            peer_watch.SILENT_SECONDS = silent_seconds
             if ranks.rank == rank:
                 act(self)
         agree(self)
@@ -168,7 +168,7 @@ def measured(result: dict[str, Any]) -> dict[str, Any]:
 def main(folder: Path, family: str, checks: list[str]) -> None:
     """Carry out the checks in order."""
     prepare.PRIOR_SIZE = (32, 1)
-    vars(finalize)["map_entries"] = lambda *arguments: {}
+    vars(model_contents)["map_entries"] = lambda *arguments: {}
     torch.set_num_threads(1)
     config = small_config(family, max_epochs=int(os.environ.get("EPOCHS", "2")))
     sounds = sorted((folder / "sounds").iterdir())
@@ -192,13 +192,13 @@ def main(folder: Path, family: str, checks: list[str]) -> None:
                     if act is not None:
                         rank = ranks.rank if name == "suspended" else int(number or ranks.size - 1)
                         silent = {"frozen": 3.0, "far": 3.0, "suspended": SUSPENDED_SECONDS - 2}
-                        agreeing = interrupted(ranks, act, rank, silent.get(name, watch.SILENT_SECONDS))
+                        agreeing = interrupted(ranks, act, rank, silent.get(name, peer_watch.SILENT_SECONDS))
                         AgreedStop.agree = agreeing  # type: ignore[method-assign,assignment]
                     if name == "suspended":
-                        vars(watch)["MOST_SECONDS_OF_A_LOOK"] = 1.5
+                        vars(peer_watch)["MOST_SECONDS_OF_A_LOOK"] = 1.5
                     if name == "far":
-                        watch.GRACE_SECONDS = 1.0
-                        watch._is_here = lambda home: False
+                        peer_watch.GRACE_SECONDS = 1.0
+                        peer_watch._is_here = lambda home: False
                     run = folder / ("alone" if check == "alone" else "run")
                     found = train(config, sounds, run, "cpu", cancel_event=cancel_event)
             except PeerError as exc:

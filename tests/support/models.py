@@ -12,9 +12,9 @@ from distill.models import ConvVAE, ModelMetadata, save_model
 from distill.models.families import make_family
 from distill.models.families.vae import MelVAEFamily
 from distill.models.file_format import MODEL_FORMAT_MARKER
-from distill.models.generation_parts import SoundParts
 from distill.models.inference import LoadedModel, LoadedVQModel
 from distill.models.priors.window_prior import WindowPrior, WindowTable
+from distill.models.sound_parts import SoundParts
 from distill.models.synthesis.windows import cut_windows
 from distill.serialization.archive import write_archive
 from distill.training import TrainingConfig, VQVAEConfig

@@ -22,13 +22,13 @@ def make_small(patch: Callable[[str, Any], Any]) -> None:
     """
     patch("distill.models.families.vae.CHANNELS", CHANNELS)
     patch("distill.models.vqvae._CHANNELS", CHANNELS)
-    patch("distill.training.prepare.PRIOR_SIZE", PRIOR)
-    patch("distill.runs.estimate._CLOSING_STEPS_PER_SOUND", CLOSING_STEPS)
+    patch("distill.training.beginning.prepare.PRIOR_SIZE", PRIOR)
+    patch("distill.runs.estimates.estimate._CLOSING_STEPS_PER_SOUND", CLOSING_STEPS)
 
 
 def leave_map_out(patch: Callable[[str, Any], Any]) -> None:
     """Leave out map and sliders, which take seconds a run and are tested with what computes them."""
-    patch("distill.training.finalize.map_entries", lambda family, network, data: {})
+    patch("distill.training.ending.model_contents.map_entries", lambda family, network, data: {})
 
 
 def patch_for_good(name: str, value: Any) -> None:

@@ -21,7 +21,7 @@ from distill.training import (
     load_checkpoint,
     loop,
     resume_run,
-    saving,
+    save_progress,
     train,
 )
 from distill.training.checkpoint import write_checkpoint
@@ -139,7 +139,7 @@ def test_a_full_disk_does_not_lose_the_best_epoch(
             raise OSError(errno.ENOSPC, "No space left on device")
         return write_checkpoint(path, data)
 
-    monkeypatch.setattr(saving, "write_checkpoint", full)
+    monkeypatch.setattr(save_progress, "write_checkpoint", full)
     events: list[Event] = []
     train(CONFIG, sounds, run, "cpu", events.append)
     assert refused
@@ -153,7 +153,7 @@ def test_checkpoints_by_time_lie_within_epochs_and_are_resumed_exactly(
 ) -> None:
     config = make_config(max_epochs=2, checkpoint_interval=100)
     whole = train(config, sounds, tmp_path / "whole", "cpu")
-    monkeypatch.setattr(saving, "SAVE_SECONDS", 0.0)  # after each step
+    monkeypatch.setattr(save_progress, "SAVE_SECONDS", 0.0)  # after each step
 
     def crash(event: Event) -> None:
         if isinstance(event, EpochMetrics) or event.__class__.__name__ == "VQEpochMetrics":

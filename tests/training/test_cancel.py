@@ -12,22 +12,22 @@ import torch
 from distill.events import Event, StartPreviewEvent
 from distill.models import open_model
 from distill.models.families.vae import MelVAEFamily
-from distill.models.nearest import SoundIndex
-from distill.runs.folder import RunRecord
-from distill.runs.preview_sound import BEFORE_FOLDER, PAIRS, SAMPLES
+from distill.models.nearest_training_sound import SoundIndex
+from distill.runs.preview_files import BEFORE_FOLDER, PAIRS, SAMPLES
+from distill.runs.run_record import RunRecord
 from distill.training import (
     PreparationProgress,
     PreviewEvent,
     StepMetrics,
     TrainingNotice,
     TrainingRunner,
-    finalize,
     list_checkpoints,
     list_previews,
     resume_run,
     train,
 )
 from distill.training.compute_plan import choose_plan
+from distill.training.ending import model_contents
 from tests.training.conftest import QUICK, ended, write_sounds
 from tests.training.test_resume import assert_same_run
 
@@ -170,7 +170,7 @@ def test_while_the_previews_of_the_last_epoch_are_written(tmp_path: Path) -> Non
 @pytest.mark.parametrize("part", ["_network", "_training_features", "build_detail", "SoundIndex.build", "map_entries"])
 def test_while_the_model_file_is_completed(part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next operation of torch is not begun, the checkpoint stays, and resuming the run completes it."""
-    module, name = finalize, part
+    module, name = model_contents, part
     if part == "SoundIndex.build":
         module, name = SoundIndex, "build"  # type: ignore[assignment]
     original = getattr(module, name)

@@ -19,7 +19,8 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler
 
 from distill.audio import SpectrogramConfig
 from distill.errors import CheckpointError
-from distill.runs.checkpoints import drop_later_checkpoints, sidecar_of
+from distill.runs.checkpoint_folder import drop_later_checkpoints
+from distill.runs.checkpoint_sidecar import sidecar_of
 from distill.training import (
     CHECKPOINT_VERSION,
     MetricsHistory,
@@ -34,8 +35,8 @@ from distill.training import (
     save_vqvae_checkpoint,
 )
 from distill.training import checkpoint as checkpoint_module
-from distill.training.saving import SAVE_SECONDS, is_save_due, save_progress
-from distill.training.steps.schedule import CosineFactor
+from distill.training.save_progress import SAVE_SECONDS, is_save_due, save_progress
+from distill.training.steps.learning_rate_schedule import CosineFactor
 
 Trio = tuple[nn.Module, Optimizer, LRScheduler]
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from distill.computing.devices import pick_device
 from distill.errors import ConfigurationError
-from distill.files import read_json, write_json
+from distill.json_files import read_json, write_json
 from distill.training import TrainingConfig
 from distill.training.compute_plan import LEAST_CHUNKS, ComputePlan, choose_plan, computing_threads
 

@@ -11,8 +11,9 @@ import torch
 from distill.errors import CheckpointError
 from distill.events import Event
 from distill.models import open_model
-from distill.runs.actions import mark_finished, parts_missing_text
-from distill.runs.folder import RunRecord, read_history
+from distill.runs.record_changes import mark_finished, parts_missing_text
+from distill.runs.run_history import read_history
+from distill.runs.run_record import RunRecord
 from distill.runs.stop_request import StopRequest, pause_event_of, wants_finish
 from distill.runs.summary import summarise
 from distill.training import (
@@ -28,8 +29,8 @@ from distill.training import (
     resume_run,
     train,
 )
-from distill.training.latent_analysis import map_entries
-from distill.training.steps.closing import STAGE
+from distill.training.ending.map_and_sliders import map_entries
+from distill.training.steps.prior_closing import STAGE
 from tests.training.conftest import QUICK, MakeConfig, ended, topics, write_sounds
 from tests.training.test_resume import assert_same_run
 
@@ -129,7 +130,7 @@ class OneEpoch(StopRequest):
 def test_a_paused_run_that_is_finished_gets_all_parts_of_its_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("distill.training.finalize.map_entries", map_entries)  # other tests leave it out
+    monkeypatch.setattr("distill.training.ending.model_contents.map_entries", map_entries)  # other tests leave it out
     at, request = OneEpoch(), StopRequest()
     sounds, run = write_sounds(tmp_path / "sounds", 6), tmp_path / "run"
     config = replace(QUICK, max_epochs=9)

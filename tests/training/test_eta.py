@@ -11,7 +11,7 @@ import pytest
 from distill.events import Event
 from distill.training import EpochMetrics, StepMetrics, resume_run, train
 from distill.training.steps.eta import EtaEstimator
-from distill.training.steps.step import TrainingStep
+from distill.training.steps.training_step import TrainingStep
 from tests.training.conftest import QUICK, write_sounds
 
 

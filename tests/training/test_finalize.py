@@ -13,19 +13,14 @@ import numpy as np
 import pytest
 import torch
 
-from distill.audio.decoding.sound_file import write_wav
-from distill.errors import (
-    CheckpointError,
-    ConfigurationError,
-    NotEnoughSoundsError,
-    RunFolderError,
-    TrainingError,
-)
+from distill.audio.decoding.wav_writer import write_wav
+from distill.errors import CheckpointError, ConfigurationError, NotEnoughSoundsError, RunFolderError, TrainingError
 from distill.events import Event
 from distill.library.model_library import ModelLibrary
 from distill.models import open_model
 from distill.models.families.vae import MelVAEFamily
-from distill.runs.folder import RunRecord, read_history
+from distill.runs.run_history import read_history
+from distill.runs.run_record import RunRecord
 from distill.training import (
     EpochMetrics,
     PreparationProgress,
@@ -321,7 +316,7 @@ def test_two_runs_that_begin_in_one_second_have_models_of_their_own(
 ) -> None:
     """As two commands in one line do, with folders of one name and the same sounds."""
     begun = datetime(2026, 11, 30, 12, tzinfo=UTC)
-    monkeypatch.setattr("distill.runs.folder.datetime", SimpleNamespace(now=lambda _zone: begun))
+    monkeypatch.setattr("distill.runs.run_record.datetime", SimpleNamespace(now=lambda _zone: begun))
     sounds, library = write_sounds(tmp_path / "sounds", 3), ModelLibrary(tmp_path / "library")
     for folder in ("one", "two"):
         config = replace(QUICK, max_epochs=1, seed=len(folder))

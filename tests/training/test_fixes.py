@@ -11,10 +11,10 @@ import pytest
 from torch import Tensor
 
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.decoding.fixes import SoundFix
+from distill.audio.decoding.sound_fix import SoundFix
 from distill.events import Event, PreparationProgress
 from distill.models import open_model
-from distill.runs.folder import RunRecord
+from distill.runs.run_record import RunRecord
 from distill.training import resume_run, train
 from distill.training.dataset import EpochBatches, FeatureDataset
 from tests.training.conftest import QUICK

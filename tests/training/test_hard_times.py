@@ -20,8 +20,8 @@ from distill import paths
 from distill.errors import DistillError
 from distill.events import UNSAVED, Event
 from distill.models import open_model
-from distill.runs.folder import RunRecord
-from distill.serialization.archive import read_checkpoint
+from distill.runs.run_record import RunRecord
+from distill.serialization.checkpoint_reader import read_checkpoint
 from distill.training import StepMetrics, list_checkpoints, resume_run, train
 from tests.training.conftest import QUICK, ended, write_sounds
 

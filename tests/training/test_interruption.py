@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from distill.runs.folder import Interruption, RunRecord, read_history
 from distill.runs.loaded_run import LoadedRun
+from distill.runs.run_history import read_history
+from distill.runs.run_record import Interruption, RunRecord
 from distill.training import resume_run
 from tests.training.conftest import QUICK, write_sounds
 
@@ -19,11 +20,11 @@ KILLED_AT, LAST_CHECKPOINT = 3, 1
 CHILD = f"""
 import json, os, signal, sys
 from pathlib import Path
-from distill.config.catalog import config_from_dict
-from distill.training import saving, loop, prepare, train
+from distill.config.family_catalog import config_from_dict
+from distill.training import loop, save_progress, train
 from tests.support.small_runs import make_small, patch_for_good
 make_small(patch_for_good)
-saving.HISTORY_SECONDS = 0.0
+save_progress.HISTORY_SECONDS = 0.0
 loop.is_save_due = lambda run: run.epoch == 1 and run.step == {LAST_CHECKPOINT}
 
 def agree_or_die(run):

@@ -21,7 +21,8 @@ from distill.errors import CheckpointError
 from distill.events import Event
 from distill.library.model_library import ModelLibrary
 from distill.models import open_model
-from distill.runs.folder import RunRecord, read_history
+from distill.runs.run_history import read_history
+from distill.runs.run_record import RunRecord
 from distill.training import StepMetrics, TrainingNotice, VQStepMetrics, list_checkpoints, resume_run, train
 from tests.training.conftest import ONE_FAMILY_OFTEN, QUICK, MakeConfig, ended, write_sounds
 from tests.training.test_resume import losses
@@ -127,8 +128,9 @@ def test_a_run_with_all_epochs_and_no_model_is_completed_and_says_so(tmp_path: P
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from distill.config.catalog import config_from_dict
-from distill.training import finalize, prepare, train
+from distill.config.family_catalog import config_from_dict
+from distill.training import train
+from distill.training.ending import finalize
 from tests.support.small_runs import leave_map_out, make_small, patch_for_good
 leave_map_out(patch_for_good)
 make_small(patch_for_good)

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from distill.models import open_model
-from distill.runs.folder import RunRecord, read_history
-from distill.serialization.archive import read_checkpoint
+from distill.runs.run_history import read_history
+from distill.runs.run_record import RunRecord
+from distill.serialization.checkpoint_reader import read_checkpoint
 from distill.training import list_checkpoints
 from tests.training.conftest import write_sounds
 

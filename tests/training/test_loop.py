@@ -12,7 +12,7 @@ import torch
 from distill.audio.cache.sound_cache import SoundCache
 from distill.events import Event
 from distill.models.families.vae import MelVAEFamily
-from distill.runs.folder import RunRecord
+from distill.runs.run_record import RunRecord
 from distill.runs.verdict import Kind, judge
 from distill.training import (
     EpochMetrics,

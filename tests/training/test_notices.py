@@ -13,7 +13,7 @@ import torch
 
 from distill.errors import NotEnoughSoundsError, RunFolderError
 from distill.events import Event
-from distill.runs.folder import RunRecord
+from distill.runs.run_record import RunRecord
 from distill.runs.verdict import Kind, Verdict
 from distill.training import StepMetrics, TrainingNotice, list_checkpoints, resume_run, train
 from distill.training import compute_plan as compute_plan_module

@@ -8,7 +8,7 @@ import pytest
 from distill.errors import CheckpointError
 from distill.events import Event
 from distill.models import open_model
-from distill.runs.folder import RunRecord
+from distill.runs.run_record import RunRecord
 from distill.runs.verdict import EARLIEST_END
 from distill.training import EpochMetrics, TrainingNotice, list_previews, resume_run
 from tests.training.conftest import QUICK, StillRun, ended, topics

@@ -18,7 +18,7 @@ import torch
 from distill.config.training import AnyConfig
 from distill.errors import CheckpointError, RunFolderError
 from distill.events import Event
-from distill.runs.folder import RunRecord
+from distill.runs.run_record import RunRecord
 from distill.training import (
     StepMetrics,
     TrainingCompleteEvent,
@@ -28,7 +28,7 @@ from distill.training import (
     resume_run,
     train,
 )
-from distill.training.steps.step import weighted_sum
+from distill.training.steps.training_step import weighted_sum
 from tests.training.conftest import ONE_FAMILY_OFTEN, LeftAlone, MakeConfig
 
 
@@ -84,7 +84,7 @@ def test_cancelled_and_resumed(
             stop.cancel.set()
         return weighted_sum(*arguments)
 
-    monkeypatch.setattr("distill.training.steps.step.weighted_sum", summed)
+    monkeypatch.setattr("distill.training.steps.training_step.weighted_sum", summed)
     part = train(make_config(), sounds, tmp_path / "part", "cpu", stop, stop.cancel)
     assert part["outcome"] == "stopped"
     if is_within:
@@ -118,11 +118,11 @@ def test_cancelled_while_validating(sounds: list[Path], make_config: MakeConfig,
 CHILD = """
 import json, sys
 from pathlib import Path
-from distill.training import finalize, prepare, train, resume_run
+from distill.training import train, resume_run
 from tests.support.small_runs import leave_map_out, make_small, patch_for_good
 leave_map_out(patch_for_good)
 make_small(patch_for_good)
-from distill.config.catalog import config_from_dict
+from distill.config.family_catalog import config_from_dict
 run, record = Path(sys.argv[1]), Path(sys.argv[2])
 data = json.loads(record.read_text())
 if (run / "run.json").exists():

@@ -12,7 +12,7 @@ import torch
 
 from distill.audio.decoding.sound_file import PREPARATION
 from distill.errors import CheckpointError
-from distill.runs.folder import RunRecord
+from distill.runs.run_record import RunRecord
 from distill.training import list_checkpoints, resume_run, train
 from distill.training.checkpoint import read_checkpoint, write_checkpoint
 from tests.training.conftest import QUICK, write_sounds

@@ -12,15 +12,16 @@ import soundfile
 import torch
 
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.decoding.fixes import SoundFix
-from distill.audio.decoding.sound_file import write_wav
+from distill.audio.decoding.sound_fix import SoundFix
+from distill.audio.decoding.wav_writer import write_wav
 from distill.events import Event, event_to_dict
 from distill.models import open_model
 from distill.models.families.vae import MelVAEFamily
-from distill.models.generation_parts import draw_points
 from distill.models.priors.window_prior import WindowPrior
-from distill.runs.folder import RunRecord, read_history
-from distill.runs.preview_sound import BEFORE_FOLDER
+from distill.models.sound_parts import draw_points
+from distill.runs.preview_files import BEFORE_FOLDER
+from distill.runs.run_history import read_history
+from distill.runs.run_record import RunRecord
 from distill.training import (
     EpochMetrics,
     PreviewEvent,
@@ -35,7 +36,7 @@ from distill.training import (
     resume_run,
     train,
 )
-from distill.training.data.locate import locate_sounds
+from distill.training.data.moved_sounds import locate_sounds
 from distill.training.data.split import split_sounds
 from distill.training.dataset import prepare_sounds
 from tests.training.conftest import QUICK, RUN, Finished, ended, tone, write_sounds

@@ -10,7 +10,7 @@ import pytest
 
 from distill.errors import ConfigurationError, NotEnoughSoundsError
 from distill.events import Event
-from distill.runs.folder import RunRecord
+from distill.runs.run_record import RunRecord
 from distill.training import (
     StepMetrics,
     TrainingCompleteEvent,

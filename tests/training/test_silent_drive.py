@@ -11,9 +11,9 @@ import pytest
 
 from distill import paths
 from distill.audio.cache.sound_cache import SoundCache
-from distill.computing import waiting
+from distill.computing import unresponsive_drives
 from distill.events import Event
-from distill.runs.folder import RunRecord
+from distill.runs.run_record import RunRecord
 from distill.training import TrainingCompleteEvent, TrainingNotice, resume_run, train
 from tests.training.conftest import QUICK, write_sounds
 
@@ -21,7 +21,7 @@ from tests.training.conftest import QUICK, write_sounds
 @pytest.fixture
 def drive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], threading.Event]]:
     """Makes a method of the cache wait for an answer; gives the event that is set once it does."""
-    monkeypatch.setattr(waiting, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(unresponsive_drives, "PATIENCE_S", 0.3)
     answers = threading.Event()
 
     def silence(method: str) -> threading.Event:
@@ -38,7 +38,7 @@ def drive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], threading
     yield silence
     answers.set()
     deadline = time.monotonic() + 60
-    while waiting.is_left_behind() and time.monotonic() < deadline:
+    while unresponsive_drives.is_left_behind() and time.monotonic() < deadline:
         time.sleep(0.01)
 
 

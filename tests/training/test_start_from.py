@@ -11,7 +11,7 @@ from distill.config.starting_model import config_from_model
 from distill.config.training import TrainingConfig, VQVAEConfig
 from distill.errors import ConfigurationError, RunFolderError
 from distill.events import Event
-from distill.runs.folder import RunRecord
+from distill.runs.run_record import RunRecord
 from distill.training import list_checkpoints, resume_run, train
 from distill.training.data.known_split import KnownSplit, split_of_chain
 from distill.training.starting_model.start_point import checkpoint_of, read_start

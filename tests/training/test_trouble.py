@@ -17,10 +17,11 @@ import torch
 from distill.errors import CheckpointError, MemoryShortError, PeerError
 from distill.events import UNSAVED, Event
 from distill.files import write_whole
-from distill.models import generation_parts, open_model
+from distill.models import open_model, sound_parts
 from distill.models.detail_by_example import bytes_per_chunk
 from distill.models.families.vae import MelVAEFamily
-from distill.runs.folder import RunFolder, RunRecord
+from distill.runs.folder import RunFolder
+from distill.runs.run_record import RunRecord
 from distill.runs.summary import summarise
 from distill.serialization import archive
 from distill.training import (
@@ -28,14 +29,14 @@ from distill.training import (
     PreviewEvent,
     TrainingCompleteEvent,
     TrainingNotice,
-    finalize,
     list_checkpoints,
     load_checkpoint,
     resume_run,
     train,
 )
 from distill.training import checkpoint as checkpoint_module
-from distill.training.latent_analysis import map_entries
+from distill.training.ending import finalize
+from distill.training.ending.map_and_sliders import map_entries
 from tests.training.conftest import QUICK, ended, topics, write_sounds
 
 CONFIG = replace(QUICK, max_epochs=4, preview_interval_short=1)
@@ -93,7 +94,7 @@ def test_a_preview_that_raises_does_not_disturb_the_training(
         raise RuntimeError("could not create a primitive" if method == "draw_points" else "out of ideas")
 
     # Points are drawn for new sounds only; `from_points` decodes reconstructions, too.
-    monkeypatch.setattr(generation_parts if method == "draw_points" else MelVAEFamily, method, fail)
+    monkeypatch.setattr(sound_parts if method == "draw_points" else MelVAEFamily, method, fail)
     events: list[Event] = []
     result = train(config, sounds, tmp_path / "run", "cpu", events.append)
     assert ended(events).outcome == "finished"
@@ -116,7 +117,7 @@ def test_a_preview_that_raises_does_not_disturb_the_training(
 
 def test_the_nearest_sound_is_searched_among_all_sounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where there is no room for the detail of all."""
-    monkeypatch.setattr("distill.training.finalize.MOST_BYTES", 2 * bytes_per_chunk(1, 128, 94))
+    monkeypatch.setattr("distill.training.ending.model_contents.MOST_BYTES", 2 * bytes_per_chunk(1, 128, 94))
     train(replace(CONFIG, max_epochs=1), write_sounds(tmp_path / "sounds", 6), tmp_path / "run", "cpu")
     parts = open_model(tmp_path / "run" / "model.distill").parts
     assert parts.detail is not None
@@ -131,7 +132,7 @@ def test_a_part_of_the_model_that_cannot_be_computed_is_missing(
     def fail(*args: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(f"distill.training.finalize.{part}", fail)
+    monkeypatch.setattr(f"distill.training.ending.model_contents.{part}", fail)
     events: list[Event] = []
     sounds = write_sounds(tmp_path / "sounds", 4)
     train(replace(QUICK, max_epochs=1), sounds, tmp_path / "run", "cpu", events.append)
@@ -145,7 +146,7 @@ def test_a_part_of_the_model_that_cannot_be_computed_is_missing(
     assert parts.index is None
     assert (parts.detail is None) is (part != "SoundIndex.build")
     # Another epoch computes them again, as the notice says.
-    monkeypatch.setattr("distill.training.finalize.map_entries", lambda family, network, data: {})
+    monkeypatch.setattr("distill.training.ending.model_contents.map_entries", lambda family, network, data: {})
     assert resume_run(tmp_path / "run", max_epochs=2)["outcome"] == "finished"
     again = open_model(tmp_path / "run" / "model.distill").parts
     assert again.index is not None
@@ -156,8 +157,8 @@ def test_a_map_that_cannot_be_computed_is_told(tmp_path: Path, monkeypatch: pyte
     def fail(*_arguments: Any) -> None:
         raise NotImplementedError("an operator is missing on this device")
 
-    monkeypatch.setattr("distill.training.finalize.map_entries", map_entries)  # other tests leave it out
-    monkeypatch.setattr("distill.training.latent_analysis.fit_map", fail)
+    monkeypatch.setattr("distill.training.ending.model_contents.map_entries", map_entries)  # other tests leave it out
+    monkeypatch.setattr("distill.training.ending.map_and_sliders.fit_map", fail)
     events: list[Event] = []
     train(replace(QUICK, max_epochs=1), write_sounds(tmp_path / "sounds", 4), tmp_path / "run", "cpu", events.append)
     assert ended(events).outcome == "finished"

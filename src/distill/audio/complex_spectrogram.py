@@ -16,17 +16,9 @@ import math
 import torch
 from torch import Tensor
 
-from distill.audio.griffin_lim import KnownSamples
+from distill.audio.griffin_lim import KnownSamples, griffin_lim
 from distill.audio.phase import PhaseBuilder
-from distill.audio.spectral_transforms import (
-    Transform,
-    check_waveform,
-    from_decades,
-    griffin_lim,
-    on_device,
-    sample_count,
-    to_decades,
-)
+from distill.audio.stft_and_mel import Transform, check_waveform, from_decades, on_device, sample_count, to_decades
 from distill.config.spectrogram import ComplexSpectrogramConfig, SpectrogramConfig
 
 #: Largest deviation, in distances between bands: what is farther away is a louder band's leakage.

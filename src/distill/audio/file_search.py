@@ -10,11 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from distill import paths as positions
-from distill.audio.decoding.access import link_reason, os_reason
-from distill.audio.decoding.formats import SOUND_SUFFIXES, UNREADABLE_SUFFIXES
+from distill.audio.decoding.access_errors import link_reason, os_reason
+from distill.audio.decoding.sound_suffixes import SOUND_SUFFIXES, UNREADABLE_SUFFIXES
 from distill.audio.scan_result import SkippedSound
 from distill.errors import Cancelled
-from distill.files import read_json
+from distill.json_files import read_json
 from distill.paths import MOST_RECORD_BYTES, RUN_MARKER
 
 #: Keys of the record of every run since the first version, by which another program's ``run.json`` is told apart.

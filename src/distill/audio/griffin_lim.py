@@ -4,11 +4,15 @@ Frames lie in rows of memory, so that transforms and overlap-add run over whole 
 same iterations with `torch.stft` and `torch.istft`, whose results these are.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from distill.audio.stft_and_mel import Transform
+from distill.config.spectrogram import SpectrogramConfig
 
 _MOMENTUM = 0.99
 #: Added to the power of what is divided by its magnitude: silence stays silence.
@@ -123,3 +127,56 @@ def _gain(spectrum: Tensor, magnitude: Tensor) -> Tensor:
     """Return what brings a complex spectrum to a magnitude: half the time of `torch.sgn`, which has no fast path."""
     real, imaginary = torch.view_as_real(spectrum).unbind(-1)
     return torch.addcmul(real.square(), imaginary, imaginary).add_(_LEAST_POWER).rsqrt_().mul_(magnitude)
+
+
+#: Iterations of Griffin-Lim, few and many: for the usual geometry many are only 0.06 dB nearer.
+_ITERATIONS, _MOST_ITERATIONS = 12, 32
+#: Iterations where the phases are fitted to known samples.
+FITTING_ITERATIONS = 32
+
+
+def random_phase(*shape: int) -> Tensor:
+    """Return random phases (radian), the same each time.
+
+    They come from a generator of their own: the same features give the same sound, and the random stream of a
+    training run is left alone.
+    """
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0)) * (2 * math.pi)
+
+
+def griffin_lim(
+    transform: Transform,
+    magnitude: Tensor,
+    angles: Tensor,
+    samples: int,
+    iterations: int,
+    known: KnownSamples | None = None,
+) -> Tensor:
+    """Return a waveform ``[B, samples]`` whose spectrum has about the given magnitudes.
+
+    Parameters
+    ----------
+    transform
+        Geometry.
+    magnitude
+        ``[B, F, T]``.
+    angles
+        Complex numbers of modulus 1 to begin with, that broadcast to the magnitudes.
+    samples
+        Length.
+    iterations
+        Number of round trips that bring the phases of neighbouring windows together.
+    known
+        Samples that each round trip, and the result, has as they are.
+    """
+
+    config, device = transform.config, magnitude.device
+    frames = Frames(transform.window(device), config.hop_length, magnitude.shape[-1], samples)
+    rows = (magnitude / transform.scale).transpose(1, 2).contiguous()
+    return recover_phases(frames, rows, angles.transpose(-1, -2).contiguous(), iterations, known)
+
+
+def griffin_lim_iterations(config: SpectrogramConfig) -> int:
+    """Return the iterations that a geometry needs: shorter windows, and windows that overlap less, need more."""
+    is_easy = config.n_fft >= 2048 and config.hop_length * 4 <= config.n_fft
+    return _ITERATIONS if is_easy else _MOST_ITERATIONS

@@ -22,10 +22,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from distill.audio.spectral_transforms import (
-    Transform,
-    random_phase,
-)
+from distill.audio.griffin_lim import random_phase
+from distill.audio.stft_and_mel import Transform
 
 #: Neighbouring bands that differ by this much (in distances between bands) agree to 1/e.
 _AGREEMENT = 0.2

@@ -15,7 +15,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from distill.audio.decoding.access import link_reason
+from distill.audio.decoding.access_errors import link_reason
 from distill.audio.decoding.sound_file import read_header
 from distill.audio.file_search import find_sound_files, path_order
 from distill.audio.scan_result import ScanResult, SkippedSound, SoundEntry

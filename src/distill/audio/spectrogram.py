@@ -4,18 +4,14 @@ import torch
 from torch import Tensor
 
 from distill.audio.complex_spectrogram import ComplexSpectrogram as ComplexSpectrogram
-from distill.audio.griffin_lim import KnownSamples
-from distill.audio.spectral_transforms import (
+from distill.audio.griffin_lim import (
     FITTING_ITERATIONS,
-    Transform,
-    check_waveform,
-    from_decades,
+    KnownSamples,
     griffin_lim,
     griffin_lim_iterations,
     random_phase,
-    sample_count,
-    to_decades,
 )
+from distill.audio.stft_and_mel import Transform, check_waveform, from_decades, sample_count, to_decades
 from distill.config.spectrogram import SpectrogramConfig as SpectrogramConfig
 
 

@@ -17,9 +17,10 @@ import typer
 from distill import paths
 from distill.audio.export_options import RATES, ExportOptions, format_of_suffix
 from distill.cli.options import ExportedFormat, ModelFile, Mono, Rate, SoundFile, Stereo
-from distill.cli.terminal import printable
+from distill.cli.output.text import printable
 from distill.errors import ConfigurationError, DistillError, ModelReplacedError
-from distill.runtime import EXIT_STOPPED, stop_on_signal
+from distill.names import file_name, slug
+from distill.process.stop_signals import EXIT_STOPPED, stop_on_signal
 
 if TYPE_CHECKING:
     from distill.generation.generated_sound import GeneratedSound, GeneratedStream
@@ -98,18 +99,18 @@ def sample(
     """Make new sounds.  The file names hold the seed that brings them back."""
     options = _options(format or "wav16", rate, stereo, mono)
     with _stoppable() as stop:
-        from distill.generation.generated_sound import make_new
+        from distill.generation.new_sounds import make_new
         from distill.models.persistence import open_model
 
         opened, taste = open_model(model), None
         if follow_stars:
-            from distill.generation.taste import read_taste
+            from distill.generation.starred_sounds import read_taste
 
             taste = read_taste(opened, cancel_event=stop)
         for generated in make_new(opened, model, count, seed, temperature, stop, seconds, freedom, taste, mono=mono):
             recipe = generated.recipe
-            name = f"{paths.slug(model.stem)}_{recipe.draw_name}_{recipe.number:02d}"
-            write_generated(out / paths.file_name(name, options.kind.suffix), generated, options, model)
+            name = f"{slug(model.stem)}_{recipe.draw_name}_{recipe.number:02d}"
+            write_generated(out / file_name(name, options.kind.suffix), generated, options, model)
 
 
 def vary(
@@ -135,8 +136,8 @@ def vary(
         for generated in _from_sound(
             model, VARIED, source, stop, mono=mono, strength=strength, count=count, seed=chosen
         ):
-            name = f"{paths.slug(source.stem)}_varied_seed{generated.recipe.seed}_{generated.recipe.number:02d}"
-            write_generated(out / paths.file_name(name, options.kind.suffix), generated, options, model)
+            name = f"{slug(source.stem)}_varied_seed{generated.recipe.seed}_{generated.recipe.number:02d}"
+            write_generated(out / file_name(name, options.kind.suffix), generated, options, model)
 
 
 def morph(
@@ -156,8 +157,8 @@ def morph(
         from distill.generation.recipe import MORPHED
 
         for generated in _from_sound(model, MORPHED, first, stop, second, mono=mono, count=steps):
-            name = f"{paths.slug(first.stem)}_to_{paths.slug(second.stem)}_{generated.recipe.number:02d}"
-            write_generated(out / paths.file_name(name, options.kind.suffix), generated, options, model)
+            name = f"{slug(first.stem)}_to_{slug(second.stem)}_{generated.recipe.number:02d}"
+            write_generated(out / file_name(name, options.kind.suffix), generated, options, model)
 
 
 def extend(
@@ -223,7 +224,7 @@ def transform(
     options = _options_of(target, format, rate, stereo, mono)
     _refuse_same(target, source)
     with _stoppable() as stop, _reading(source):
-        from distill.generation.generated_sound import stream_transform
+        from distill.generation.transform import stream_transform
         from distill.models.persistence import open_model
 
         stream = stream_transform(open_model(model), model, source, mix, None, stop, mono)
@@ -246,7 +247,7 @@ def reconstruct(
         from distill.audio.decoding.sound_file import measure_mono
 
         measure_mono(source, stop)  # a sound that cannot be used is told before the model is opened
-        from distill.generation.generated_sound import stream_reconstruction
+        from distill.generation.transform import stream_reconstruction
         from distill.models.persistence import open_model
 
         write_generated(target, stream_reconstruction(open_model(model), model, source, stop, mono), options, model)
@@ -265,8 +266,8 @@ def remake(
     options = _options_of(target, format, rate, stereo, mono)
     _refuse_same(target, source)
     with _stoppable() as stop:
-        from distill.generation.generated_sound import stream_again
         from distill.generation.recipe import read_recipe
+        from distill.generation.remake import stream_again
         from distill.library.model_library import ModelLibrary
 
         recipe = read_recipe(source)
@@ -293,7 +294,7 @@ def encode(model: ModelFile, source: SoundFile, target: CodesFile) -> None:
         audio = decode_sound(source, normalize=False)
     import torch
 
-    from distill.models.codes import save_codes
+    from distill.models.codes_file import save_codes
     from distill.models.persistence import load_model_v2
 
     codes = load_model_v2(model).encode(torch.from_numpy(audio)[None, None])
@@ -314,7 +315,7 @@ def decode(
     """Decode codes to a sound with the residual-VQ model that they are of."""
     options = _options_of(target, format, rate, stereo, mono)
     from distill.audio.export import export_sound
-    from distill.models.codes import load_codes
+    from distill.models.codes_file import load_codes
     from distill.models.persistence import load_model_v2
 
     codes = load_codes(source)
@@ -355,7 +356,8 @@ def _from_sound(
     model: Path, kind: str, source: Path, stop: threading.Event, second: Path | None = None, **settings: Any
 ) -> Iterator["GeneratedSound"]:
     """Yield what a model makes from a sound, with the errors that a terminal shows."""
-    from distill.generation.generated_sound import check_wanted, make_from_sound
+    from distill.generation.derived_sounds import make_from_sound
+    from distill.generation.generated_sound import check_wanted
     from distill.models.persistence import open_model
 
     for path in (source, second):
@@ -415,8 +417,8 @@ def write_generated(
     The ``model`` that it was just generated with is kept for the recipe; None where that is done.
     """
     from distill.audio.export import export_sound
-    from distill.generation.sound_history import GeneratedEntry, GeneratedHistory
-    from distill.generation.weights import keep_weights
+    from distill.generation.history.kept_weights import keep_weights
+    from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory
 
     with _writing(target):
         recipe = generated.recipe

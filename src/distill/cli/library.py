@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distill import paths
-from distill.cli.terminal import count_of, duration, printable
+from distill.cli.output.text import count_of, duration, printable
 from distill.errors import DistillError, LibraryError, UnknownModelError
+from distill.names import checked_name
 
 if TYPE_CHECKING:
     from distill.library.model_library import ModelEntry, ModelLibrary
@@ -81,7 +82,7 @@ def info(which: Which, as_json: AsJson = False) -> None:
 def rename(which: Which, name: Annotated[str, typer.Argument(help="The new name.")]) -> None:
     """Give a model another name; its file keeps its own."""
     library = _library()
-    entry = library.rename(library.find(which), paths.checked_name(name))
+    entry = library.rename(library.find(which), checked_name(name))
     print(f"{printable(entry.path)} is now called {printable(entry.name)}.")
 
 

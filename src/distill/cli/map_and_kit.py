@@ -9,11 +9,11 @@ import typer
 from distill.audio.export_options import format_of_suffix
 from distill.cli.generate import write_generated
 from distill.cli.options import ModelFile
-from distill.cli.terminal import printable
+from distill.cli.output.text import printable
 from distill.errors import ConfigurationError, DistillError
-from distill.runtime import EXIT_STOPPED, stop_on_signal
+from distill.process.stop_signals import EXIT_STOPPED, stop_on_signal
 
-#: Most sounds of a kit; `distill.generation.kits.export` has as many keys.
+#: Most sounds of a kit; `distill.generation.kits.kit_writer` has as many keys.
 MOST_SOUNDS = 92
 
 
@@ -40,14 +40,14 @@ def kit(
     name: Annotated[str, typer.Option(help="Name of the kit; without it that of the model.")] = "",
 ) -> None:
     """Generate sounds and write them as a kit: trimmed WAV files, and presets for SFZ players and DecentSampler."""
-    from distill.generation.kits.export import check_folder
+    from distill.generation.kits.kit_writer import check_folder
 
     check_folder(out)
     with stop_on_signal("Stopping.") as stop:
         from distill.errors import Cancelled
-        from distill.generation.kits.export import write_kit
-        from distill.generation.kits.plan import KitPlan
-        from distill.generation.kits.sounds import kit_sounds
+        from distill.generation.kits.kit_plan import KitPlan
+        from distill.generation.kits.kit_sounds import kit_sounds
+        from distill.generation.kits.kit_writer import write_kit
         from distill.models.persistence import open_model
 
         opened = open_model(model)
@@ -94,22 +94,22 @@ def show_map(
             format_of_suffix(out.suffix)
         except ConfigurationError as error:
             raise typer.BadParameter(str(error)) from error
-    from distill.generation.map.sounds import map_of
+    from distill.generation.map.map_sounds import map_of
     from distill.models.persistence import open_model
 
     opened = open_model(model)
     if position is not None and out is not None:
         from distill.audio.export_options import ExportOptions
         from distill.generation.generated_sound import GeneratedSound
-        from distill.generation.map.recipes import audio_of_map, map_id, recipe_at
+        from distill.generation.map.map_recipes import audio_of_map, map_id, recipe_at
 
         recipe = recipe_at(opened, model, map_id(opened), position, {})
         options = ExportOptions(format_of_suffix(out.suffix).key)
         write_generated(out, GeneratedSound(audio_of_map(opened, recipe), recipe), options, model)
         return
     from distill.audio.sound_scan import scan_sounds
-    from distill.generation.map.export import map_summary, map_svg, map_table
-    from distill.generation.map.sound_files import find_sounds, sounds_of_runs
+    from distill.generation.map.json_and_svg import map_summary, map_svg, map_table
+    from distill.generation.map.training_sound_files import find_sounds, sounds_of_runs
 
     shown = map_of(opened)
     candidates = sounds_of_runs(model) if sounds is None else [entry.path for entry in scan_sounds([sounds]).entries]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from distill.audio.export_options import FORMATS, RATES
-from distill.config.catalog import FAMILIES
+from distill.config.family_catalog import FAMILIES
 from distill.config.training import OverfittingPreset, RunConfig
 
 _FIELDS = {item.name: item for item in fields(RunConfig)}

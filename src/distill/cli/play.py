@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from distill.cli.options import ModelFile
-from distill.cli.terminal import printable
+from distill.cli.output.text import printable
 from distill.errors import DistillError, PlaybackError
 from distill.files import temporary_folder
-from distill.runtime import EXIT_STOPPED, freeze_imports, set_switch_interval, stop_on_signal
+from distill.process.interpreter import freeze_imports, set_switch_interval
+from distill.process.stop_signals import EXIT_STOPPED, stop_on_signal
 
 if TYPE_CHECKING:
     from distill.cli.sounds_to_play import Sounds
-    from distill.control.board import Board
-    from distill.control.controls import Controls
+    from distill.control.control_mapping import Controls
+    from distill.control.pads_and_keys import Board
     from distill.playback.player import Player, PlayerStatus
 
 #: Seconds without a move of the point or a slider after which the sound there is generated.
@@ -58,7 +59,7 @@ def play(
     ] = None,
 ) -> None:
     """Play 16 new sounds of a model: notes 36 (C2) to 51 are the pads, controllers 16 and 17 move on the map."""
-    from distill.control.ports import SystemPorts
+    from distill.control.midi_ports import SystemPorts
 
     if midi == "list":
         names = SystemPorts().names()
@@ -72,8 +73,8 @@ def play(
     set_switch_interval()
     with stop_on_signal("Stopping.") as stop, temporary_folder("play") as folder:
         from distill.cli.sounds_to_play import Sounds
-        from distill.control.board import Board
-        from distill.control.controls import Controls
+        from distill.control.control_mapping import Controls
+        from distill.control.pads_and_keys import Board
         from distill.playback.player import Player
 
         player = Player()
@@ -107,8 +108,8 @@ def play(
 @contextmanager
 def _ports(controls: "Controls", midi: str, osc: int | None) -> Iterator[threading.Event]:
     """Receive while the block runs; the event is set when a file was read to its end."""
+    from distill.control.midi_ports import ByteStream, PortWatcher
     from distill.control.osc import OscInput
-    from distill.control.ports import ByteStream, PortWatcher
 
     ended = threading.Event()
     with ExitStack() as stack:

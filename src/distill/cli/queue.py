@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distill import paths
+from distill.cli.given_sounds import find_sounds
 from distill.cli.inspection.doctor import Fix, chosen_fixes
+from distill.cli.naming import NamingTurn, dataset_name, names_in_use
 from distill.cli.options import (
     Batch,
     Device,
@@ -23,21 +25,14 @@ from distill.cli.options import (
     Seeds,
     Threads,
 )
-from distill.cli.running import (
-    STOPPING,
-    NamingTurn,
-    dataset_name,
-    engine_outcome,
-    find_sounds,
-    names_in_use,
-    say,
-    stoppable,
-)
+from distill.cli.output.run_display import make_display
+from distill.cli.output.text import count_of, printable
+from distill.cli.run_engine import STOPPING, engine_outcome, say, stoppable
 from distill.cli.starting_model import Origin, StartEpoch, StartFrom
-from distill.cli.terminal import count_of, make_display, printable
 from distill.errors import DistillError, NoAnswer, QueueError
 from distill.events import Event
-from distill.runtime import EXIT_STOPPED
+from distill.names import checked_name, free_name
+from distill.process.stop_signals import EXIT_STOPPED
 
 if TYPE_CHECKING:
     from distill.runs.queue import QueueEntry, QueueState, RunQueue
@@ -91,9 +86,9 @@ def add(
         given = origin.sounds()
     if not given and not demo:
         raise typer.BadParameter("Name the sounds to train on, or give --demo to train on the demo sounds.")
-    title = paths.checked_name(name) or dataset_name(given, demo)
+    title = checked_name(name) or dataset_name(given, demo)
     if demo:
-        from distill.audio.demo.sounds import write_demo_sounds
+        from distill.audio.demo.demo_sounds import write_demo_sounds
 
         given += [path.absolute() for path in write_demo_sounds()]
     changes: dict[str, Any] = {"device": device, "precision": precision, "num_threads": threads}
@@ -117,7 +112,7 @@ def add(
         naming.take(stop)
         taken = names_in_use()
         for number, entry in enumerate(entries):
-            entries[number] = replace(entry, name=paths.free_name(entry.name, taken), fixes=fixes)
+            entries[number] = replace(entry, name=free_name(entry.name, taken), fixes=fixes)
             taken.add(entries[number].name)
         line.add(entries)
     for entry in entries:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from distill.cli.terminal import count_of, printable
-from distill.config.catalog import family_info
+from distill.cli.output.text import count_of, printable
+from distill.config.family_catalog import family_info
 from distill.metrics_history import AnyHistory
 
 if TYPE_CHECKING:
-    from distill.runs.folder import RunRecord
+    from distill.runs.run_record import RunRecord
     from distill.runs.summary import RunSummary
     from distill.runs.verdict import Verdict
 
@@ -40,7 +40,7 @@ def verdict_on(history: AnyHistory, record: "RunRecord") -> "Verdict":
 
 def verdict_line(run_dir: Path, history: AnyHistory) -> str:
     """Return the verdict on a run that has ended, as a line."""
-    from distill.runs.folder import RunRecord
+    from distill.runs.run_record import RunRecord
 
     record = RunRecord.load(run_dir)
     verdict = verdict_on(history, record)
@@ -70,7 +70,9 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show how a run learns: where it stands, its best epoch, and the verdict."""
-    from distill.runs.folder import RunRecord, is_locked, read_history
+    from distill.runs.run_history import read_history
+    from distill.runs.run_owner import is_locked
+    from distill.runs.run_record import RunRecord
     from distill.runs.summary import summarise
 
     record, summary, history = RunRecord.load(run), summarise(run), read_history(run)

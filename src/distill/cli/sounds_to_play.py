@@ -5,10 +5,11 @@ from pathlib import Path
 
 from torch import Tensor
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE, write_wav
-from distill.control.controls import PADS
+from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.audio.decoding.wav_writer import write_wav
+from distill.control.control_mapping import PADS
 from distill.errors import ModelFileError
-from distill.generation.map.sounds import map_of, sliders_of, sound_at
+from distill.generation.map.map_sounds import map_of, sliders_of, sound_at
 from distill.generation.stereo_copies import as_audio, own_channels
 from distill.models.latent_space.sliders import MOST_AMOUNT
 from distill.models.persistence import open_model

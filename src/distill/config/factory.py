@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from distill.config.catalog import family_info
-from distill.config.introspect import with_settings
+from distill.config.family_catalog import family_info
+from distill.config.setting_fields import with_settings
 from distill.config.training import DEFAULT_PATIENCE, AnyConfig, OverfittingPreset, apply_preset
 
 

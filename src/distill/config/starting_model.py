@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from distill.config.catalog import family_info
+from distill.config.family_catalog import family_info
 from distill.config.training import AnyConfig
 from distill.errors import ConfigurationError
 

@@ -1,6 +1,6 @@
-"""OSC over UDP, in and out, with the addresses of `distill.control.controls`.  Only this computer is listened to.
+"""OSC over UDP, in and out, with the addresses of `distill.control.control_mapping`.
 
-python-osc is imported by the first use.
+Only this computer is listened to.  python-osc is imported by the first use.
 """
 
 import socket

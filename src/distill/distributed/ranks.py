@@ -19,9 +19,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from distill.distributed.launch import Launch, read_launch
+from distill.distributed.peer_watch import MOST_SECONDS_OF_A_LOOK, PeerWatch
 from distill.distributed.shared_batch import BatchSlice
-from distill.distributed.watch import MOST_SECONDS_OF_A_LOOK, PeerWatch
+from distill.distributed.torchrun import Launch, read_launch
 from distill.errors import Cancelled, PeerError, TrainingError
 
 log = logging.getLogger(__name__)

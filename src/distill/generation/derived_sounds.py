@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,9 +12,16 @@ from torch import Tensor
 from distill.audio.decoding.sound_file import FloatArray, decode_sound
 from distill.audio.stereo.channels import decode_channels, is_stereo_file
 from distill.computing.interruptible import Interruptible
+from distill.generation.generated_sound import (
+    GeneratedSound,
+    GenerationCancelled,
+    check_wanted,
+    hash_of_source,
+    numbered,
+    recipe_of_source,
+)
 from distill.generation.recipe import EXTENDED, MORPHED, REPAINTED, VARIED, Recipe
-from distill.generation.stereo_copies import as_audio
-from distill.generation.streamed_transform import GenerationCancelled
+from distill.generation.stereo_copies import as_audio, channels_of
 from distill.models.inference import OpenModel
 
 #: Kinds of recipes that this module follows.
@@ -79,3 +87,52 @@ def _decoded(path: str, channels: int, cancel_event: threading.Event | None) -> 
     if channels == 2 and is_stereo_file(Path(path), cancel_event):
         return torch.from_numpy(decode_channels(Path(path), cancel_event))
     return torch.from_numpy(decode_sound(Path(path), cancel_event, normalize=False))[None]
+
+
+def make_from_sound(
+    model: OpenModel,
+    model_file: Path,
+    kind: str,
+    source: Path,
+    second: Path | None = None,
+    cancel_event: threading.Event | None = None,
+    mono: bool = False,
+    **settings: Any,
+) -> Iterator[GeneratedSound]:
+    """Yield the sounds that a model makes from a sound file: variations, a morph, an extension, a repainted part.
+
+    Each comes when it is done.
+
+    Parameters
+    ----------
+    model, model_file
+        The model, and where it was opened from.
+    kind
+        `VARIED`, `MORPHED`, `EXTENDED` or `REPAINTED`.
+    source, second
+        The sound, and for a morph the one at its other end.
+    cancel_event
+        Ends the work while a source is read, between any two operations of torch, and before a sound is given out.
+    mono
+        Whether the sounds have one channel also where a source is stereo.
+    **settings
+        Fields of the `Recipe` that the kind uses.
+
+    Raises
+    ------
+    SoundError
+        A file cannot be used; the message is the reason alone.
+    ValueError
+        A number is out of range.
+    ModelFileError
+        The model cannot do it.
+    GenerationCancelled
+        ``cancel_event`` was set.
+    """
+    if second is not None:
+        settings |= {"second_source": str(second.absolute()), "second_hash": hash_of_source(second)}
+    channels = channels_of(model, [source] if second is None else [source, second], mono, cancel_event)
+    check_wanted(cancel_event)
+    recipe = recipe_of_source(kind, model, model_file, source, channels=channels, **settings)
+    for number, sound in enumerate(varied_sounds(model, recipe, cancel_event)):
+        yield GeneratedSound(as_audio(sound), numbered(recipe, number))

@@ -11,9 +11,9 @@ from typing import Any, Self
 import soundfile
 
 from distill import __version__
-from distill.audio.decoding.access import sndfile_name
+from distill.audio.decoding.libsndfile import sndfile_name
 from distill.audio.decoding.streams.chunks import RIFF_CHUNKS, read_at, walk_chunks
-from distill.files import parse_json
+from distill.json_files import parse_json
 from distill.models.metadata import now_iso
 
 #: How the kinds of making are called in recipes.
@@ -73,7 +73,7 @@ class Recipe:
     model_id, model_name, model_file
         The model; its id is what counts, its file is where it was.
     weights
-        Content id of the weights (`distill.generation.weights`); empty in recipes of older versions.
+        Content id of the weights (`distill.generation.history.kept_weights`); empty in recipes of older versions.
     channels
         1 for a mono, 2 for a stereo sound; recipes of older versions are of mono ones.
     seed, temperature
@@ -102,7 +102,7 @@ class Recipe:
     second_source, second_hash
         Of a morph: the sound at its other end.
     map
-        Of a sound of the map: content id of map and sliders (`distill.generation.map.recipes`).
+        Of a sound of the map: content id of map and sliders (`distill.generation.map.map_recipes`).
     positions
         Of a sound of the map: its position, or the corners of its path; x and y, within 0 and 1.
     moves

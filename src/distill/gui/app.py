@@ -36,7 +36,7 @@ from distill.gui.window.instance import InstanceLock, InstanceServer, pass_on
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.open_requests import OpenRequests
 from distill.paths import resources_dir
-from distill.runtime import set_switch_interval
+from distill.process.interpreter import set_switch_interval
 
 log = logging.getLogger(__name__)
 

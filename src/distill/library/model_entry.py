@@ -32,7 +32,7 @@ class ModelFacts:
     model_id, name, description, tags
         As stored in the file.
     family
-        Key in `distill.config.catalog`.
+        Key in `distill.config.family_catalog`.
     trained, saved
         ISO 8601.
     dataset, sounds, sounds_s

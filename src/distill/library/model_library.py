@@ -25,7 +25,7 @@ from distill.library.model_entry import ModelEntry, disambiguate, fold, read_fac
 from distill.library.user_metadata import UserMetadata, read_user_metadata, write_user_metadata
 from distill.models.file_format import KIND, SUFFIX, library_path
 from distill.models.metadata import ModelMetadata
-from distill.paths import slug
+from distill.names import slug
 from distill.serialization.tensor_descriptions import read_content
 from distill.trash import move_to_trash, restore_from_trash
 

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from distill.files import free_path, read_json, write_json
+from distill.files import free_path
+from distill.json_files import read_json, write_json
 
 SUFFIX = ".words.json"
 

@@ -10,19 +10,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from distill.audio.spectral_transforms import check_waveform
 from distill.audio.spectrogram import AudioSpectrogram
+from distill.audio.stft_and_mel import check_waveform
 from distill.config.training import VQVAEConfig
 from distill.errors import ModelFileError
-from distill.models.codes import SoundCodes
+from distill.models.codes_file import SoundCodes
 from distill.models.detail_by_example import EVENNESS
 from distill.models.families.family import ModelFamily
-from distill.models.generation_parts import SoundParts, draw_points
 from distill.models.latent_space.latent_map import LatentMap
 from distill.models.metadata import ModelMetadata
-from distill.models.nearest import Nearest
+from distill.models.nearest_training_sound import Nearest
 from distill.models.priors.window_prior import WindowPrior
-from distill.models.stereo import operations
+from distill.models.sound_parts import SoundParts, draw_points
+from distill.models.stereo import stereo_variations
 from distill.models.stereo.image_store import ImageStore
 from distill.models.synthesis.synthesizer import (
     LONGEST_S,
@@ -335,7 +335,7 @@ class OpenModel:
 
     def vary_each(self, waveform: Tensor, count: int, strength: float, seed: int | None = None) -> Iterator[Tensor]:
         """Yield the sounds of `vary`, each when it is done: those of a long sound do not fit into memory together."""
-        return operations.vary(self.synthesizer, self._taken(waveform), count, strength, _seed(seed))
+        return stereo_variations.vary(self.synthesizer, self._taken(waveform), count, strength, _seed(seed))
 
     def morph(self, first: Tensor, second: Tensor, steps: int) -> list[Tensor]:
         """Return ``steps`` sounds (2 to 1000) on the way from one sound ``[1, N]`` to another, evenly spaced.
@@ -349,7 +349,7 @@ class OpenModel:
 
     def morph_each(self, first: Tensor, second: Tensor, steps: int) -> Iterator[Tensor]:
         """Yield the sounds of `morph`, each when it is done."""
-        return operations.morph(self.synthesizer, self._taken(first), self._taken(second), steps)
+        return stereo_variations.morph(self.synthesizer, self._taken(first), self._taken(second), steps)
 
     def extend(self, waveform: Tensor, seconds: float, seed: int | None = None) -> Tensor:
         """Return a sound ``[1, N]`` that goes on for ``seconds`` more (0.1 to 30); its own samples stay as they are.
@@ -361,7 +361,7 @@ class OpenModel:
         ModelFileError
             The model has no prior.
         """
-        return operations.extend(self.synthesizer, self._taken(waveform), seconds, _seed(seed))
+        return stereo_variations.extend(self.synthesizer, self._taken(waveform), seconds, _seed(seed))
 
     def repaint(self, waveform: Tensor, start_seconds: float, end_seconds: float, seed: int | None = None) -> Tensor:
         """Return a sound ``[1, N]`` of which the part between two times (seconds) is new; the rest stays as it is.
@@ -373,7 +373,9 @@ class OpenModel:
         ModelFileError
             The model has no prior.
         """
-        return operations.repaint(self.synthesizer, self._taken(waveform), start_seconds, end_seconds, _seed(seed))
+        return stereo_variations.repaint(
+            self.synthesizer, self._taken(waveform), start_seconds, end_seconds, _seed(seed)
+        )
 
     def _taken(self, waveform: Tensor) -> Tensor:
         """Return a sound that the model can take.

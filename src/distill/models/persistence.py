@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from distill.audio.spectrogram import SpectrogramConfig
 from distill.computing.devices import pick_device
 from distill.computing.own_randomness import OwnRandomness
-from distill.config.catalog import config_from_dict, family_info
+from distill.config.family_catalog import config_from_dict, family_info
 from distill.config.keywords import accept_keywords
 from distill.config.training import TrainingConfig, VQVAEConfig
 from distill.errors import CheckpointError, ConfigurationError, ModelFileError, pass_on_memory_error
+from distill.models.eight_bit_weights import stored_weights, with_weights
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
 from distill.models.file_format import (
@@ -28,22 +29,15 @@ from distill.models.file_format import (
     read_settings,
     unusable,
 )
-from distill.models.generation_parts import PRIOR, SoundParts, prior_entry
 from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
 from distill.models.latent_space.latent_map import LatentMap
 from distill.models.metadata import ModelMetadata, now_iso
-from distill.models.stored_weights import stored_weights, with_weights
-from distill.serialization.archive import (
-    apply_state,
-    check_network,
-    check_weights,
-    plain_config,
-    read_archive,
-    read_checkpoint,
-    write_archive,
-)
-from distill.serialization.plain_values import plain_values
+from distill.models.sound_parts import PRIOR, SoundParts, prior_entry
+from distill.serialization.archive import read_archive, write_archive
+from distill.serialization.checkpoint_reader import read_checkpoint
+from distill.serialization.plain_values import plain_config, plain_values
 from distill.serialization.tensor_descriptions import read_stored
+from distill.serialization.weight_checks import apply_state, check_network, check_weights
 
 __all__ = [
     "MODEL_FORMAT_MARKER", "SAVED_MODEL_VERSION", "SAVED_MODEL_VERSION_V2", "delete_model", "library_path",

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from distill.audio.cache.content_hash import Key, file_key
-from distill.playback.mixer import Mixer, NoteOn, gain_of
-from distill.playback.output import OutputFormat
-from distill.playback.sound import Block, Sound, fitted, load_sound
+from distill.playback.note_mixer import Mixer, NoteOn, gain_of
+from distill.playback.output_device import OutputFormat
+from distill.playback.tracks import Block, Sound, fitted, load_sound
 
 #: Bytes of sounds that are held ready; those that were not played for longest make room.
 MOST_BYTES = 256 * 2**20

@@ -21,13 +21,13 @@ from pathlib import Path
 
 from distill import diagnostics
 from distill.errors import PlaybackError
-from distill.playback.commands import Commands, once
+from distill.playback.block_source import BlockSource
 from distill.playback.instrument import Instrument, Strike
-from distill.playback.output import BUFFER_SECONDS, LIVE_BUFFER_SECONDS, Output, OutputDevice, find_outputs
-from distill.playback.sound import PlayRequest, Track, load_sound, make_tracks, sound_peaks
-from distill.playback.source import BlockSource
-from distill.playback.status import PlayerState, PlayerStatus
-from distill.playback.voice import Voice
+from distill.playback.output_device import BUFFER_SECONDS, LIVE_BUFFER_SECONDS, Output, OutputDevice, find_outputs
+from distill.playback.player_commands import Commands, once
+from distill.playback.player_status import PlayerState, PlayerStatus
+from distill.playback.track_voice import Voice
+from distill.playback.tracks import PlayRequest, Track, load_sound, make_tracks, sound_peaks
 
 log = logging.getLogger(__name__)
 

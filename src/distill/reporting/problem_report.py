@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from distill import diagnostics, paths
-from distill.files import read_json, read_json_lines, write_whole
+from distill.files import write_whole
+from distill.json_files import read_json, read_json_lines
 from distill.reporting.redaction import Redactor, private_names
 from distill.settings import WindowSettings
 

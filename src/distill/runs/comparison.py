@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from distill.config.catalog import family_info
-from distill.config.introspect import setting_fields, setting_value
+from distill.config.family_catalog import family_info
+from distill.config.setting_fields import setting_fields, setting_value
 from distill.errors import RunFolderError
-from distill.runs.folder import HISTORY, RunRecord, read_epochs
-from distill.runs.preview_sound import BEFORE_TRAINING, PreviewKind, PreviewSound, find_previews
+from distill.runs.preview_files import BEFORE_TRAINING, PreviewKind, PreviewSound, find_previews
+from distill.runs.run_history import HISTORY, read_epochs
+from distill.runs.run_record import RunRecord
 from distill.runs.summary import RunSummary, summarise
 
 #: How many runs can be compared.

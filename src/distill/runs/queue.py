@@ -20,25 +20,21 @@ from typing import Any, Self
 import filelock
 
 from distill import diagnostics, paths
-from distill.audio.decoding.fixes import SoundFix
+from distill.audio.decoding.sound_fix import SoundFix
 from distill.audio.sound_scan import ScanResult, scan_sounds
-from distill.computing.waiting import wait_for
-from distill.config.catalog import FAMILIES
+from distill.computing.unresponsive_drives import wait_for
 from distill.config.factory import make_config
+from distill.config.family_catalog import FAMILIES
 from distill.config.starting_model import config_from_model
 from distill.config.training import AnyConfig, OverfittingPreset
-from distill.errors import (
-    Cancelled,
-    DistillError,
-    ModelNotSavedError,
-    QueueError,
-    RunFolderError,
-    is_memory_error,
-)
-from distill.files import free_path, read_json, write_json
+from distill.errors import Cancelled, DistillError, ModelNotSavedError, QueueError, RunFolderError, is_memory_error
+from distill.files import free_path
+from distill.json_files import read_json, write_json
 from distill.models.file_format import read_config
 from distill.paths import RUN_MARKER
-from distill.runs.folder import MODEL, RunRecord, is_locked
+from distill.runs.folder import MODEL
+from distill.runs.run_owner import is_locked
+from distill.runs.run_record import RunRecord
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import filelock
 
-from distill.files import read_json, write_json
+from distill.json_files import read_json, write_json
 
 log = logging.getLogger(__name__)
 
@@ -150,3 +150,8 @@ class SignsOfLife:
             write_json(self._path, {"host": host_name(), "process": os.getpid(), "count": self._count, "at": now})
         except OSError as exc:  # a full disk does not end a training
             log.info("No sign of life could be left in %s: %s", self._path.parent, exc)
+
+
+def is_locked(run_dir: Path) -> bool:
+    """Whether a process trains in a run's folder right now: this one, or another, also on another computer."""
+    return training_host(run_dir) is not None

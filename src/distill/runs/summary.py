@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from distill import diagnostics, paths
-from distill.config.catalog import family_info
+from distill.config.family_catalog import family_info
 from distill.errors import DistillError
 from distill.events import UNSAVED
-from distill.files import read_json, write_json
+from distill.json_files import read_json, write_json
 from distill.metrics_history import thinned
 from distill.paths import RUN_MARKER
-from distill.runs.folder import HISTORY, RunRecord, read_losses
+from distill.runs.run_history import HISTORY, read_losses
 from distill.runs.run_owner import host_name, training_host
+from distill.runs.run_record import RunRecord
 
 log = logging.getLogger(__name__)
 

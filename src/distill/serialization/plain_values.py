@@ -1,7 +1,7 @@
 """Turns what callers hand over into what a file may hold: tensors and plain values, which the reader accepts."""
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from enum import Enum
 from pathlib import PurePath
 from typing import Any
@@ -60,3 +60,13 @@ def _key(key: Any, name: str) -> str | int:
     if not isinstance(plain, str | int):
         raise TypeError(f"{name}: a key must be a text or a whole number, not {key!r}.")
     return plain
+
+
+def plain_config(config: Any) -> dict[str, Any]:
+    """Return a configuration, or what stands for one, as a plain dict."""
+    if hasattr(config, "to_dict"):
+        plain: dict[str, Any] = config.to_dict()
+        return plain
+    if is_dataclass(config) and not isinstance(config, type):
+        return asdict(config)
+    return dict(config)

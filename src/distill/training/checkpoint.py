@@ -11,24 +11,14 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from distill.errors import CheckpointError, pass_on_memory_error
-from distill.files import is_access_error, write_json
-from distill.runs.checkpoints import (
-    checkpoint_path,
-    get_best_checkpoint,
-    list_checkpoints,
-    manage_checkpoints,
-    sidecar_metadata,
-    sidecar_of,
-)
-from distill.serialization.archive import (
-    CHECKPOINT_FORMAT,
-    CHECKPOINT_VERSION,
-    check_state,
-    plain_config,
-    read_checkpoint,
-    write_archive,
-)
-from distill.serialization.plain_values import plain_values
+from distill.files import is_access_error
+from distill.json_files import write_json
+from distill.runs.checkpoint_folder import checkpoint_path, get_best_checkpoint, list_checkpoints, manage_checkpoints
+from distill.runs.checkpoint_sidecar import sidecar_metadata, sidecar_of
+from distill.serialization.archive import write_archive
+from distill.serialization.checkpoint_reader import CHECKPOINT_FORMAT, CHECKPOINT_VERSION, read_checkpoint
+from distill.serialization.plain_values import plain_config, plain_values
+from distill.serialization.weight_checks import check_state
 
 __all__ = [
     "CHECKPOINT_VERSION",

@@ -18,7 +18,7 @@ from torch import nn
 
 from distill import paths
 from distill.config.training import AnyConfig
-from distill.files import read_json, write_json
+from distill.json_files import read_json, write_json
 from distill.training.checkpoint import lacking
 
 #: An alternative must take at most this share of the baseline's time to be chosen.

@@ -29,16 +29,16 @@ from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.audio.scan_result import SkippedSound
 from distill.computing.interruptible import Interruptible
-from distill.computing.workers import in_order
-from distill.config.catalog import family_info
+from distill.computing.worker_threads import in_order
+from distill.config.family_catalog import family_info
 from distill.config.training import AnyConfig
 from distill.distributed.ranks import ALONE, Ranks
 from distill.distributed.shared_batch import BatchSlice
 from distill.errors import Cancelled, NotEnoughSoundsError, SoundError
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
-from distill.training.data.arguments import check_data_set, own_config, refuse_one_path
-from distill.training.data.regions import audible_parts, kept_seconds
+from distill.training.data.argument_checks import check_data_set, own_config, refuse_one_path
+from distill.training.data.audible_regions import audible_parts, kept_seconds
 from distill.training.data.split import MIN_DIVIDED_CHUNKS, can_be_divided, split_sounds
 
 #: Chunks of a long sound that a variant is computed for at once: bounds memory and the wait for a cancel.

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from distill.audio.decoding.fixes import SoundFix
+from distill.audio.decoding.sound_fix import SoundFix
 from distill.computing.devices import pick_device
 from distill.computing.interruptible import Interruptible
 from distill.config.training import AnyConfig, VQVAEConfig
@@ -25,37 +25,36 @@ from distill.distributed.shared_batch import BatchSlice
 from distill.errors import Cancelled, CheckpointError, ConfigurationError, MemoryShortError, PeerError, is_memory_error
 from distill.events import EpochMetrics, MetricsCallback, StepMetrics, TrainingNotice, VQEpochMetrics, VQStepMetrics
 from distill.models.families.family import EpochResult, Objective
-from distill.runs.actions import mark_failed, refuse_lost_checkpoints
-from distill.runs.folder import RunRecord
+from distill.runs.record_changes import mark_failed, refuse_lost_checkpoints
+from distill.runs.run_record import RunRecord
 from distill.runs.stop_request import pause_event_of
 from distill.runs.verdict import Kind, is_at_its_end, judge
-from distill.serialization.archive import read_checkpoint
-from distill.training import finalize
+from distill.serialization.checkpoint_reader import read_checkpoint
+from distill.training.beginning.open_run import open_run
+from distill.training.beginning.prepare import prepare
 from distill.training.checkpoint import list_checkpoints, refuse_out_of_reach
 from distill.training.compute_plan import computing
-from distill.training.data.arguments import absolute_paths, own_config
-from distill.training.data.locate import locate_unless_stopped
-from distill.training.epoch_functions import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
-from distill.training.prepare import prepare
-from distill.training.run import EventSink, OpenedRun, Run, RunRequest, open_run, with_epochs
-from distill.training.saving import (
+from distill.training.data.argument_checks import absolute_paths, own_config
+from distill.training.data.moved_sounds import locate_unless_stopped
+from distill.training.ending import early_end, finalize
+from distill.training.epoch_adapters import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
+from distill.training.event_sink import EventSink
+from distill.training.run import OpenedRun, Run, RunRequest, with_epochs
+from distill.training.run_previews import complete_previews, is_preview_epoch, make_previews, make_start_previews
+from distill.training.save_progress import (
     append_history,
-    complete_previews,
     is_history_due,
-    is_preview_epoch,
     is_save_due,
     keep_best,
-    make_previews,
-    make_start_previews,
     report_write_errors,
     save_progress,
 )
 from distill.training.steps.agreed_stop import AgreedStop
 from distill.training.steps.epoch import PriorStep, ValidationResult, train_steps, validate
 from distill.training.steps.loss_reader import LossReader
-from distill.training.steps.new_sounds import is_due
+from distill.training.steps.new_sound_distance import is_due
 from distill.training.steps.prior_training import WARMUP_STEPS
-from distill.training.steps.step import TrainingStep
+from distill.training.steps.training_step import TrainingStep
 
 __all__ = [
     "resume_run",
@@ -118,7 +117,7 @@ def train(
     dict
         ``model`` (the newest weights, in eval mode), ``metrics_history``, ``output_dir``, ``best_checkpoint_path``,
         ``model_path``, ``outcome`` (``"finished"``, ``"stopped"``, or ``"could not be saved"`` where there was no room
-        for the model), ``unsaved_model`` (then an `UnsavedModel` of `distill.training.unsaved_model`, otherwise None),
+        for the model), ``unsaved_model`` (then a `distill.training.ending.unsaved_model.UnsavedModel`, otherwise None),
         ``error`` (then the reason, otherwise None).
 
     Raises
@@ -269,14 +268,14 @@ def run_epochs(run: Run) -> bool:
     report_write_errors(run)  # that nothing can be kept is told before the first epoch
     while run.epoch < run.config.max_epochs:
         if run.step == 0 and is_at_its_end(run.history.epochs, run.config.patience, run.warm_up):
-            return finalize.end_without_improvement(run)
+            return early_end.end_without_improvement(run)
         epoch = run.epoch
         if not _timed_epoch(run):
             if not run.request.wants_finish:
                 return False
             if run.step == 0:
-                return finalize.end_after_last_epoch(run)
-        event = finalize.end_epoch_early(run, _measure) if run.request.wants_finish else _measure(run)
+                return early_end.end_after_last_epoch(run)
+        event = early_end.end_epoch_early(run, _measure) if run.request.wants_finish else _measure(run)
         if event is None:
             return False
         run.epoch, run.step = epoch + 1, 0

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import soxr
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE, write_wav
+from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.audio.decoding.wav_writer import write_wav
 from distill.config.keywords import accept_keywords
-from distill.runs.preview_sound import PAIRS
+from distill.runs.preview_files import PAIRS
 
 if TYPE_CHECKING:
     import torch
@@ -64,7 +65,7 @@ def write_samples(
     OSError
         A file cannot be written.
     """
-    from distill.models.generation_parts import draw_points
+    from distill.models.sound_parts import draw_points
 
     with _evaluating(model):
         points = draw_points(family, model, prior, count, PREVIEW_SEED)

@@ -1,9 +1,8 @@
-"""What a run consists of: its request, its claimed folder, its training data, and the state of its training."""
+"""What a run consists of: its request, its opened folder, its training data, and the state of its training."""
 
 import hashlib
 import logging
 import math
-import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -18,54 +17,30 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 
-from distill import paths
 from distill.audio.cache.sound_cache import CachedSound
-from distill.audio.decoding.fixes import SoundFix
-from distill.computing.devices import pick_device
-from distill.config.catalog import config_from_dict
-from distill.config.starting_model import SHAPE, config_from_model
+from distill.audio.decoding.sound_fix import SoundFix
+from distill.computing.background_writer import BackgroundWriter
 from distill.config.training import AnyConfig
 from distill.distributed.ranks import ALONE, Ranks
-from distill.errors import Cancelled, CheckpointError, ConfigurationError, NotEnoughSoundsError, RunFolderError
-from distill.events import (
-    EpochMetrics,
-    Event,
-    MetricsCallback,
-    PreparationProgress,
-    StepMetrics,
-    TrainingNotice,
-    VQEpochMetrics,
-    VQStepMetrics,
-)
+from distill.errors import Cancelled, NotEnoughSoundsError
 from distill.metrics_history import AnyHistory
-from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
-from distill.paths import RUN_MARKER
-from distill.runs.background_writer import BackgroundWriter
-from distill.runs.folder import MODEL, FollowedFolder, RunFolder, RunRecord
+from distill.runs.estimates.stopwatch import Stopwatch
+from distill.runs.folder import RunFolder
+from distill.runs.run_record import RunRecord
 from distill.runs.stop_request import pause_event_of, wants_finish
 from distill.runs.verdict import warm_up_epochs
-from distill.serialization.archive import check_network, read_checkpoint
 from distill.training.compute_plan import ComputePlan
 from distill.training.dataset import FeatureDataset
-from distill.training.starting_model.start_point import StartPoint, read_start
+from distill.training.event_sink import EventSink
+from distill.training.starting_model.start_point import StartPoint
 from distill.training.steps.agreed_stop import AgreedStop
 from distill.training.steps.eta import EtaEstimator
-from distill.training.steps.new_sounds import NewSoundMeter
+from distill.training.steps.learning_rate_schedule import CosineFactor
+from distill.training.steps.new_sound_distance import NewSoundMeter
 from distill.training.steps.prior_training import PriorTraining
-from distill.training.steps.schedule import CosineFactor
-from distill.training.steps.stopwatch import Stopwatch
 
 log = logging.getLogger("distill.training")
-
-#: Minimum seconds between two progress reports of the preparation.
-_REPORT_INTERVAL_S = 0.1
-#: Settings that a resumed run may change; all others must be those of the checkpoint.
-_FREE_ON_RESUME = frozenset(
-    ("max_epochs", "patience", "checkpoint_interval", "preview_interval", "preview_interval_short", "max_checkpoints",
-     "device", "precision", "num_threads")
-)  # fmt: skip
-_LOG_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 @dataclass(frozen=True)
@@ -108,7 +83,7 @@ class RunRequest:
     @property
     def resumes_own(self) -> bool:
         """Whether the checkpoint that is resumed is one of the run's own folder."""
-        return self.resume_checkpoint is not None and _is_own(self.resume_checkpoint, self.output_dir)
+        return self.resume_checkpoint is not None and is_own(self.resume_checkpoint, self.output_dir)
 
     def check_paused(self) -> None:
         """End the preparation if the user has stopped the run.
@@ -120,33 +95,6 @@ class RunRequest:
         """
         if self.pause_event.is_set():
             raise Cancelled
-
-
-class EventSink:
-    """Passes events to the callback, logs notices, and collects what is written to the run's folder."""
-
-    def __init__(self, callback: MetricsCallback | None) -> None:
-        self._callback = callback
-        self.unwritten: list[StepMetrics | EpochMetrics | VQStepMetrics | VQEpochMetrics] = []
-        self.notes: list[str] = []
-        self._reported_at = 0.0
-
-    def __call__(self, event: Event) -> None:
-        """Emit an event."""
-        if isinstance(event, TrainingNotice):
-            self.notes.append(event.message)
-            log.log(_LOG_LEVELS[event.level], event.message)
-        elif isinstance(event, (StepMetrics, EpochMetrics, VQStepMetrics, VQEpochMetrics)):
-            self.unwritten.append(event)
-        if self._callback is not None:
-            self._callback(event)
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        """Emit the progress of the preparation, at most ten times a second."""
-        now = time.perf_counter()
-        if done == total or now - self._reported_at >= _REPORT_INTERVAL_S:
-            self._reported_at = now
-            self(PreparationProgress(stage, done, total))
 
 
 @dataclass
@@ -281,181 +229,9 @@ class Run(OpenedRun):
         return warm_up_epochs(self.config, self.kl_epochs)
 
 
-def open_run(request: RunRequest, emit: EventSink) -> OpenedRun:
-    """Claim the run's folder and read the checkpoint that is resumed.
-
-    Of several processes the first one claims it, and the others read what they need.
-
-    Raises
-    ------
-    DistillError
-        The folder cannot be used, or the checkpoint cannot be resumed.
-    """
-    claimed: list[OpenedRun] = []
-    request.ranks.on_first(lambda: claimed.append(_claim(request, emit)))
-    return claimed[0] if claimed else _follow(request, emit)
-
-
-def _follow(request: RunRequest, emit: EventSink) -> OpenedRun:
-    """Return a run whose folder the first process has claimed; nothing is written to it from here."""
-    checkpoint = None if request.resume_checkpoint is None else read_checkpoint(request.resume_checkpoint)
-    record = replace(RunRecord.load(request.output_dir), file_paths=[path.absolute() for path in request.file_paths])
-    folder = FollowedFolder(request.output_dir)
-    device = _device_of(request)
-    start = None
-    if checkpoint is None and record.origin is not None:
-        start = read_start(Path(str(record.origin["path"])))
-    return OpenedRun(
-        request=request, config=request.config, family=make_family(request.config), device=device, folder=folder,
-        record=record, emit=emit, checkpoint=checkpoint, start=start,
-    )  # fmt: skip
-
-
-def _device_of(request: RunRequest) -> torch.device:
-    name = request.device if request.device != "auto" else request.config.device
-    return request.ranks.device(pick_device(request.ranks.device_name(name)))
-
-
-def _claim(request: RunRequest, emit: EventSink) -> OpenedRun:
-    if request.config.batch_size < request.ranks.size:
-        raise ConfigurationError(
-            f"A batch of {request.config.batch_size} chunks cannot be shared by {request.ranks.size} processes. Start "
-            "fewer processes, or set a larger batch."
-        )
-    _refuse_among_sounds(request)
-    checkpoint = None
-    if request.resume_checkpoint is not None:
-        checkpoint = read_checkpoint(request.resume_checkpoint)
-        _check_resumable(request, request.resume_checkpoint, checkpoint)
-        resuming = request.resumes_own
-    else:
-        resuming = _began_without_checkpoint(request.output_dir, request.config)
-    start = _start_point(request, resuming)
-    device = _device_of(request)
-    family = make_family(request.config)
-    if checkpoint is not None and request.resume_checkpoint is not None:
-        check_network(family.build, checkpoint["model_state_dict"], request.resume_checkpoint, CheckpointError)
-    folder = RunFolder(request.output_dir, resuming)
-    try:
-        record = _record(request, resuming)
-        if start is not None and record.origin is None:
-            record.origin = {**start.origin, "split": None if start.split is None else start.split.to_dict()}
-        if checkpoint is None:
-            record.save(folder.path)
-    except RunFolderError:
-        folder.close()
-        raise
-    except OSError as exc:
-        folder.close()
-        raise RunFolderError(f"The folder {folder.path} cannot be written to ({exc.strerror or exc}).") from exc
-    return OpenedRun(
-        request=request, config=request.config, family=family, device=device, folder=folder, record=record, emit=emit,
-        checkpoint=checkpoint, start=start,
-    )  # fmt: skip
-
-
-def _start_point(request: RunRequest, resuming: bool) -> StartPoint | None:
-    """Return what a run starts from; one that was ended before its first checkpoint starts from the same again.
-
-    Raises
-    ------
-    DistillError
-        The model cannot be used, or the settings are not its own.
-    """
-    path = request.start_from
-    if resuming and request.resume_checkpoint is None:
-        origin = RunRecord.load(request.output_dir).origin
-        path = Path(str(origin["path"])) if origin and "path" in origin else path
-    if path is None or request.resume_checkpoint is not None:
-        return None
-    start = read_start(path)
-    config_from_model(request.config, start.config, SHAPE)  # refuses another shape
-    return start
-
-
-def _refuse_among_sounds(request: RunRequest) -> None:
-    """Refuse a run's folder inside a folder of sounds: its previews would be sounds of the next run.
-
-    The folder of all runs is never searched for sounds, and may lie inside: sounds may be in the home folder itself.
-    """
-    if (request.output_dir / RUN_MARKER).exists():
-        return  # a run that is already there
-    target = Path(os.path.realpath(request.output_dir))  # `Path.resolve` fails at a link that leads to itself
-    if target.is_relative_to(os.path.realpath(paths.runs_dir())):
-        return
-    for folder in {Path(os.path.realpath(path)).parent for path in request.file_paths}:
-        if target.is_relative_to(folder):
-            raise RunFolderError(
-                f"The run's folder {request.output_dir} would lie inside the folder of sounds {folder}. "
-                "Choose a folder outside it."
-            )
-
-
-def _is_own(checkpoint: Path, output_dir: Path) -> bool:
+def is_own(checkpoint: Path, output_dir: Path) -> bool:
     """Whether a checkpoint belongs to the run in the folder."""
     return checkpoint.resolve().parent == (output_dir / "checkpoints").resolve()
-
-
-def _began_without_checkpoint(folder: Path, config: AnyConfig) -> bool:
-    """Whether the folder holds the same run, ended before its first checkpoint: it may start again.
-
-    One that has a model has had checkpoints, which were deleted since: the model is not to be replaced.
-    """
-    has_begun = any((folder / "checkpoints").glob("*.pt")) or os.path.lexists(folder / MODEL)
-    if has_begun or not (folder / RUN_MARKER).exists():
-        return False
-    return not _changed_settings(RunRecord.load(folder).config, config)
-
-
-def _changed_settings(stored: AnyConfig, wanted: AnyConfig) -> list[str]:
-    """Return the settings in which a run differs from the one that is asked for, of those that it must keep."""
-    if type(stored) is not type(wanted):
-        return ["family"]
-    old, new = stored.to_dict(), wanted.to_dict()
-    return sorted(key for key in old if old[key] != new[key] and key not in _FREE_ON_RESUME)
-
-
-def _record(request: RunRequest, resuming: bool) -> RunRecord:
-    sounds = [path.absolute() for path in request.file_paths]
-    if resuming and (request.output_dir / RUN_MARKER).exists():
-        # The sounds may have moved, and a run that starts again may have been given others, and other fixes.
-        record = RunRecord.load(request.output_dir)
-        wanted = dict(request.fixes) or record.wanted_fixes
-        is_as_long = request.config.max_epochs == record.config.max_epochs  # otherwise its settings say it from now on
-        planned = record.planned_epochs if is_as_long else None
-        return replace(record, file_paths=sounds, planned_epochs=planned, wanted_fixes=wanted)
-    return RunRecord(
-        config=request.config,
-        file_paths=sounds,
-        dataset_name=request.dataset_name,
-        model_name=request.model_name,
-        wanted_fixes=dict(request.fixes),
-    )
-
-
-def _check_resumable(request: RunRequest, path: Path, checkpoint: dict[str, Any]) -> None:
-    """Refuse a checkpoint of other settings, and one that has all epochs of a run that has ended."""
-    stored = config_from_dict(checkpoint["training_config"])
-    if type(stored) is not type(request.config):
-        raise CheckpointError(f"{path.name} is of the family {stored.family}, not {request.config.family}.")
-    differ = _changed_settings(stored, request.config)
-    if differ:
-        names = ", ".join(differ)
-        raise CheckpointError(f"{path.name} was trained with other settings ({names}); a run keeps its own.")
-    done = checkpoint["epoch"] + ((checkpoint.get("training_state") or {}).get("epoch_completed") is True)
-    left = request.config.max_epochs - done
-    if left < 0 or (left == 0 and _has_ended(request.output_dir, path)):
-        raise CheckpointError(f"{path.name} has done {done} epochs already. Ask for more than that to go on.")
-
-
-def _has_ended(folder: Path, checkpoint: Path) -> bool:
-    """Whether nothing is left to do for the run in the folder but to train more epochs.
-
-    A run that was killed between its last checkpoint and its end has all epochs, but no model file or no final record.
-    """
-    if not _is_own(checkpoint, folder) or not (folder / RUN_MARKER).exists():
-        return True
-    return RunRecord.load(folder).status == "finished" and (folder / MODEL).is_file()
 
 
 def with_epochs(config: AnyConfig, max_epochs: int | None) -> AnyConfig:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill import paths
-from distill.generation import seeded
+from distill.generation import same_seed_sounds
 from distill.gui.compare.dialog import CompareDialog
 from distill.gui.compare.model import FILE_ROLE, HEARD_ROLE
 from distill.gui.plots.plot_view import AXIS_WIDTH
@@ -146,7 +146,7 @@ def test_sounds_of_a_seed(
     def sounds(model_file: Path, name: str, seed: int, count: int) -> list[Path]:
         return [runs[0] / "previews" / f"{name} {seed} {number}.wav" for number in range(count)]
 
-    monkeypatch.setattr(seeded, "_sounds", sounds)
+    monkeypatch.setattr(same_seed_sounds, "_sounds", sounds)
     before = dialog.table.rowCount()
     dialog.seed.setValue(9)
     dialog.generate.click()

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.audio import sound_scan
-from distill.audio.decoding.fixes import SoundFix
+from distill.audio.decoding.sound_fix import SoundFix
 from distill.gui.doctor.finding_card import FindingCard
 from distill.gui.sounds import loader
 from distill.gui.sounds.presenter import SoundsPresenter

@@ -15,12 +15,12 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QDialog, QDialogButtonBox, Q
 from pytestqt.qtbot import QtBot
 
 from distill import paths
-from distill.audio.decoding.sound_file import write_wav
-from distill.generation import generated_sound
+from distill.audio.decoding.wav_writer import write_wav
+from distill.generation import new_sounds
 from distill.generation.generated_sound import GeneratedSound
+from distill.generation.history.kept_weights import kept_weights
+from distill.generation.history.sound_history import GeneratedHistory, generated_dir
 from distill.generation.recipe import NEW, TRAINED, Recipe, read_recipe
-from distill.generation.sound_history import GeneratedHistory, generated_dir
-from distill.generation.weights import kept_weights
 from distill.gui.generate import forms
 from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.generate.panel import GeneratePanel
@@ -297,7 +297,7 @@ def test_many_sounds_appear_as_they_come_and_cancel_is_at_once(
             recipe = Recipe(NEW, model.metadata.model_id, "Tones", seed=seed, count=count, number=number)
             yield GeneratedSound(tone(number, 0.05), recipe)
 
-    monkeypatch.setattr(generated_sound, "make_new", make_slowly)
+    monkeypatch.setattr(new_sounds, "make_new", make_slowly)
     panel.new.count.setValue(999)
     panel.make.click()
     qtbot.waitUntil(lambda: panel.history.table.rowCount() == 2, timeout=PATIENCE)

@@ -13,10 +13,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
-from distill.audio.decoding.sound_file import write_wav
+from distill.audio.decoding.wav_writer import write_wav
+from distill.generation.history.listed_sounds import ListedSound
+from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory, generated_dir
 from distill.generation.recipe import MAPPED, NEW, TRANSFORMED, Recipe
-from distill.generation.service import ListedSound
-from distill.generation.sound_history import GeneratedEntry, GeneratedHistory, generated_dir
 from distill.gui.generate import presenter
 from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.generate.panel import GeneratePanel

@@ -13,9 +13,9 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from distill import paths
-from distill.audio.decoding.sound_file import write_wav
-from distill.generation import model_sounds
-from distill.generation.model_sounds import AuditionKind, AuditionSample, find_samples, tidy_samples
+from distill.audio.decoding.wav_writer import write_wav
+from distill.generation import audition_samples
+from distill.generation.audition_samples import AuditionKind, AuditionSample, find_samples, tidy_samples
 from distill.gui.library.audition_list import AuditionList
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS
@@ -68,7 +68,7 @@ def test_what_was_used_longest_ago_goes_first(models: tuple[ModelEntry, ...], mo
         os.utime(sound_of(entry), ns=(written - age * HOUR_NS, written))
     assert find_samples(models[3]).sounds[0].path == sound_of(models[3])  # it is looked at: used now
     assert sound_of(models[3]).stat().st_mtime_ns == written  # its picture need not be drawn anew
-    monkeypatch.setattr(model_sounds, "MOST_KEPT", 2)
+    monkeypatch.setattr(audition_samples, "MOST_KEPT", 2)
     tidy_samples(models)
     assert kept(models) == [True, False, False, True]
 

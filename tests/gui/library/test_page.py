@@ -34,7 +34,8 @@ from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.library.model_library import ModelLibrary
 from distill.playback.player import PlayerState
-from distill.runs.folder import RunFolder, RunRecord
+from distill.runs.folder import RunFolder
+from distill.runs.run_record import RunRecord
 from tests.gui.conftest import close, double_click, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine, make_previews
 from tests.gui.window.test_help import menu_action

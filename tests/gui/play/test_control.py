@@ -13,8 +13,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from distill.control.midi_ports import PortWatcher
 from distill.control.osc import OscInput, OscOutput
-from distill.control.ports import PortWatcher
 from distill.gui.play.control import ControlPresenter
 from distill.gui.play.pads import KEYS
 from distill.gui.play.presenter import PlayPresenter

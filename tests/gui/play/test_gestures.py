@@ -12,10 +12,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QSlider, QStyle, QStyleOptionSlider
 from pytestqt.qtbot import QtBot
 
-from distill.generation.map_session import Position, ShownMap
+from distill.generation.history.listed_sounds import keep, set_stars
+from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory
+from distill.generation.map.map_session import Position, ShownMap
 from distill.generation.recipe import MAPPED, VARIED, Recipe
-from distill.generation.service import keep, set_stars
-from distill.generation.sound_history import GeneratedEntry, GeneratedHistory
 from distill.gui.play import gestures, presenter
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.main_window import MainWindow

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from distill.generation.kits.plan import KitPlan
+from distill.generation.kits.kit_plan import KitPlan
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.main_window import MainWindow
 from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle

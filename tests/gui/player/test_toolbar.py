@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from distill.errors import PlaybackError
 from distill.gui.widgets.layout import ElidedLabel
 from distill.gui.window.main_window import MainWindow
-from distill.playback.output import OutputDevice
+from distill.playback.output_device import OutputDevice
 from distill.playback.player import Player, PlayerState
 from distill.settings import WindowSettings
 from tests.gui.conftest import close

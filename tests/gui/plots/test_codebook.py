@@ -15,11 +15,11 @@ from PySide6.QtTest import QAbstractItemModelTester, QTest
 from pytestqt.qtbot import QtBot
 
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
-from distill.audio.decoding.fixes import SoundFix
-from distill.config.catalog import family_info
+from distill.audio.decoding.sound_fix import SoundFix
+from distill.config.family_catalog import family_info
 from distill.config.training import VQVAEConfig
 from distill.events import Health, VQEpochMetrics, VQStepMetrics
-from distill.generation.code_usage import Code, read_use, write_code
+from distill.generation.codebook_usage import Code, read_use, write_code
 from distill.gui.engine.run_state import RunState
 from distill.gui.plots.codebook.strip import CODE_ROLE, SHARE_ROLE, CodeTable
 from distill.gui.window.main_window import MainWindow
@@ -29,7 +29,8 @@ from distill.models import ModelMetadata, open_model, save_model_v2
 from distill.models.families import make_family
 from distill.models.vqvae import ConvVQVAE
 from distill.playback.player import PlayerState
-from distill.runs.folder import RunFolder, RunRecord
+from distill.runs.folder import RunFolder
+from distill.runs.run_record import RunRecord
 from distill.training.data.known_split import KnownSplit
 from distill.training.data.split import split_sounds
 from tests.gui.fakes import tone

@@ -11,7 +11,7 @@ from distill.gui.plots.plot import Plot
 from distill.gui.plots.plot_view import PlotView
 from distill.gui.window.main_window import MainWindow
 from distill.playback.player import Player
-from distill.runs.folder import Interruption
+from distill.runs.run_record import Interruption
 from tests.gui.conftest import close
 from tests.gui.drawn_run import EPOCHS, make_history, settle
 from tests.gui.fakes import FakeDevice, FakeEngine

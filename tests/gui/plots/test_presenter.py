@@ -23,8 +23,8 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.background_task import end_tasks
 from distill.gui.widgets.notices import NoticeBar
 from distill.metrics_history import MetricsHistory
-from distill.runs.folder import Interruption, RunRecord
 from distill.runs.loaded_run import LoadedRun
+from distill.runs.run_record import Interruption, RunRecord
 from tests.gui.fakes import FakeEngine, epoch_end, step
 
 

@@ -7,11 +7,11 @@ import pytest
 from PySide6.QtCore import QRect, Qt
 from pytestqt.qtbot import QtBot
 
-from distill.audio.decoding.sound_file import write_wav
-from distill.config.catalog import FAMILIES, family_info
+from distill.audio.decoding.wav_writer import write_wav
+from distill.config.family_catalog import FAMILIES, family_info
 from distill.gui.previews.model import PreviewModel, StarredRows
 from distill.gui.previews.panel import PreviewPanel
-from distill.runs.preview_sound import PAIRS, SAMPLES, PreviewSound
+from distill.runs.preview_files import PAIRS, SAMPLES, PreviewSound
 from tests.gui.fakes import tone
 
 NAMES = (

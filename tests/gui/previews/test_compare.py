@@ -14,7 +14,7 @@ from distill.gui.previews.model import PLAYING_ROLE
 from distill.gui.widgets import theme
 from distill.gui.window.main_window import MainWindow
 from distill.playback.player import PlayerState, PlayerStatus
-from distill.runs.preview_sound import find_previews
+from distill.runs.preview_files import find_previews
 from tests.gui.fakes import FakeDevice, tone
 from tests.gui.previews.test_previews import LEFT, cell, click, table
 

@@ -24,7 +24,7 @@ from distill.gui.previews.toolbar_and_menu import PreviewMenu
 from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.dragging import file_drag
 from distill.gui.window.main_window import MainWindow
-from distill.runs.preview_sound import find_previews
+from distill.runs.preview_files import find_previews
 from tests.gui.conftest import FileManager
 from tests.gui.fakes import make_previews
 from tests.gui.previews.test_previews import LEFT, NO_KEYS, add_epochs, cell, headings, played, table

@@ -15,7 +15,7 @@ from distill.gui.previews.model import PLAYING_ROLE, SOUND_ROLE, PreviewModel
 from distill.gui.previews.originals import OriginalsModel
 from distill.gui.window.main_window import MainWindow
 from distill.playback.player import PlayerState
-from distill.runs.preview_sound import PreviewKind, PreviewSound, Slot, find_previews
+from distill.runs.preview_files import PreviewKind, PreviewSound, Slot, find_previews
 from tests.gui.fakes import FakeDevice, make_previews
 
 LEFT, NO_KEYS = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier

@@ -12,8 +12,8 @@ from distill.gui.previews.stars import read_stars
 from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.widgets.layout import ElidedLabel
 from distill.gui.window.main_window import MainWindow
-from distill.runs.folder import RunRecord
-from distill.runs.preview_sound import BEFORE_FOLDER, find_previews
+from distill.runs.preview_files import BEFORE_FOLDER, find_previews
+from distill.runs.run_record import RunRecord
 from distill.training import TrainingConfig
 from tests.gui.fakes import FakeDevice, make_previews
 from tests.gui.previews.test_previews import cell, table

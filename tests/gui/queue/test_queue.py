@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox, QToolButton
 from pytestqt.qtbot import QtBot
 
 from distill import paths
-from distill.audio.decoding.fixes import SoundFix
+from distill.audio.decoding.sound_fix import SoundFix
 from distill.config.training import ADAPTIVE_LATENTS, AnyConfig
 from distill.errors import LibraryError, TrainingError
 from distill.gui.engine.run_state import RunState

@@ -21,8 +21,9 @@ from distill.gui.runs import presenter
 from distill.gui.widgets import desktop
 from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.window.main_window import MainWindow
-from distill.runs.folder import RunFolder, RunRecord
+from distill.runs.folder import RunFolder
 from distill.runs.loaded_run import LoadedRun
+from distill.runs.run_record import RunRecord
 from distill.runs.summary import RunSummary
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine

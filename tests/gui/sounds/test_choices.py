@@ -19,7 +19,7 @@ from distill.gui.sounds.model import ROW_ROLE, Column
 from distill.gui.sounds.view import SoundView
 from distill.gui.widgets import theme
 from distill.gui.window.main_window import MainWindow
-from distill.runs.folder import RunRecord
+from distill.runs.run_record import RunRecord
 from distill.training.data.split import split_sounds
 from distill.training.dataset import prepare_sounds
 from tests.gui.conftest import close, make_window

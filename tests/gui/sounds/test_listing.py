@@ -12,7 +12,7 @@ from PySide6.QtTest import QSignalSpy, QTest
 from PySide6.QtWidgets import QApplication, QLabel, QMenu, QPushButton
 from pytestqt.qtbot import QtBot
 
-from distill.audio.demo.sounds import write_demo_sounds
+from distill.audio.demo.demo_sounds import write_demo_sounds
 from distill.gui.sounds import presenter
 from distill.gui.sounds.model import CELL_ROLE
 from distill.gui.widgets.background_task import BackgroundTask

@@ -13,14 +13,14 @@ from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMenu
 from pytestqt.qtbot import QtBot
 
 from distill import paths
-from distill.config.catalog import FAMILIES
+from distill.config.family_catalog import FAMILIES
 from distill.errors import TrainingError
 from distill.events import EpochMetrics, PreparationProgress, TrainingNotice
 from distill.gui.engine.run_state import RunState
 from distill.gui.training.controls import DETAIL_ROLE
 from distill.gui.window.main_window import SMALLEST_SIZE, MainWindow
 from distill.gui.window.pages import MODELS, TRAINING
-from distill.runs.folder import RunRecord
+from distill.runs.run_record import RunRecord
 from tests.gui.fakes import FakeEngine, tone
 from tests.gui.runs.test_runs import earlier_run
 from tests.gui.training.test_training import await_state, button, click, eta, start

@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 from distill.gui.engine.run_state import RunState
 from distill.gui.training import presenter
 from distill.gui.window.main_window import MainWindow
-from distill.runs.folder import RunRecord
+from distill.runs.run_record import RunRecord
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine
 from tests.gui.runs.test_runs import earlier_run, pause_after, said
@@ -179,7 +179,7 @@ class TestTheNextRun:
         close(qtbot, again)
 
     def test_a_run_that_was_finished_early_is_opened(self, window: MainWindow, qtbot: QtBot) -> None:
-        from distill.runs.actions import mark_finished
+        from distill.runs.record_changes import mark_finished
 
         folder = earlier_run("bells")
         (folder / "model.distill").touch()

@@ -17,7 +17,7 @@ from distill.gui.training import sound_locator
 from distill.gui.training.sound_locator import MISSING_TOPIC
 from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.window.main_window import MainWindow
-from distill.runs.folder import RunRecord
+from distill.runs.run_record import RunRecord
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine
 from tests.gui.runs.test_runs import earlier_run

@@ -9,13 +9,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QToolButton
 from pytestqt.qtbot import QtBot
 
-from distill.config.catalog import FAMILIES
-from distill.config.introspect import setting_fields
+from distill.config.family_catalog import FAMILIES
+from distill.config.setting_fields import setting_fields
 from distill.gui.engine.run_state import RunState
 from distill.gui.training.setting_row import SettingRow
 from distill.gui.training.settings_panel import MAIN_SETTINGS
 from distill.gui.window.main_window import MainWindow
-from distill.runs.folder import RunRecord
+from distill.runs.run_record import RunRecord
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine
 from tests.gui.training.test_training import await_state, button, click, start

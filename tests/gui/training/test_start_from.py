@@ -9,13 +9,13 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.config.training import TrainingConfig
-from distill.files import write_json
 from distill.gui.training import starting_model_choice
 from distill.gui.training.starting_model_choice import StartChoice, read_model
 from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import TRAINING
-from distill.runs.folder import RunRecord
+from distill.json_files import write_json
+from distill.runs.run_record import RunRecord
 from distill.runs.summary import summarise
 from tests.gui.fakes import FakeEngine
 from tests.gui.runs.test_runs import earlier_run

@@ -11,15 +11,15 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QMessageBox, QProgressBar, QPushButton, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 
-from distill.config.catalog import FAMILIES
+from distill.config.family_catalog import FAMILIES
 from distill.errors import TrainingError
 from distill.gui.engine.bridge import TrainingBridge, history_before
 from distill.gui.engine.run_state import RunState
 from distill.gui.widgets import theme
 from distill.gui.window.main_window import MainWindow
 from distill.metrics_history import MetricsHistory
-from distill.paths import MOST_NAME
-from distill.runs.folder import RunRecord
+from distill.names import MOST_NAME
+from distill.runs.run_record import RunRecord
 from distill.settings import WindowSettings
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import STEPS, FakeDevice, FakeEngine, epoch_end, step

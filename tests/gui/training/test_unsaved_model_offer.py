@@ -13,8 +13,8 @@ from pytestqt.qtbot import QtBot
 from distill.events import UNSAVED
 from distill.gui.engine.run_state import RunState
 from distill.gui.window.main_window import MainWindow
-from distill.runs.folder import RunRecord
 from distill.runs.queue import STOPPED, WAITING, RunQueue
+from distill.runs.run_record import RunRecord
 from distill.runs.summary import summarise
 from tests.gui.fakes import FakeEngine
 from tests.gui.queue.test_queue import add, panel

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from distill.gui.engine.run_state import RunState
 from distill.gui.training import verdict_presenter
 from distill.gui.window.main_window import MainWindow
-from distill.runs.folder import RunRecord
+from distill.runs.run_record import RunRecord
 from distill.runs.verdict import Kind, Verdict
 from tests.gui.fakes import FakeEngine
 from tests.gui.training.test_training import await_state, button, eta, start

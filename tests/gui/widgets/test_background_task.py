@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from distill import diagnostics
-from distill.computing import waiting
+from distill.computing import unresponsive_drives
 from distill.errors import NoAnswer, SoundError
 from distill.gui.previews import stars
 from distill.gui.widgets import background_task
@@ -115,15 +115,15 @@ def test_the_program_ends_although_a_stopped_training_still_waits_for_its_sounds
     codes: list[int] = []
     monkeypatch.setattr(os, "_exit", codes.append)
     monkeypatch.setattr(diagnostics, "stop", lambda: None)
-    monkeypatch.setattr(waiting, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(unresponsive_drives, "PATIENCE_S", 0.05)
     stop, answers = threading.Event(), threading.Event()
     stop.set()
     with pytest.raises(NoAnswer):
-        waiting.wait_for(lambda _progress: answers.wait(120), stop, [])
+        unresponsive_drives.wait_for(lambda _progress: answers.wait(120), stop, [])
     background_task.end_if_stuck(3)
     answers.set()
     deadline = time.monotonic() + 60
-    while waiting.is_left_behind() and time.monotonic() < deadline:
+    while unresponsive_drives.is_left_behind() and time.monotonic() < deadline:
         time.sleep(0.01)
     background_task.end_if_stuck(4)
     assert codes == [3]

@@ -31,7 +31,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from distill import diagnostics
-from distill.config.catalog import FAMILIES
+from distill.config.family_catalog import FAMILIES
 from distill.gui.engine.run_state import RunState
 from distill.gui.help.about import AboutDialog
 from distill.gui.help.crash_dialog import CrashDialog
@@ -43,7 +43,7 @@ from distill.gui.widgets.key_help import key_groups
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS, PLAY, TRAINING
 from distill.playback.player import Player, PlayerState
-from distill.runs.preview_sound import find_previews
+from distill.runs.preview_files import find_previews
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine, make_previews
 

@@ -23,9 +23,9 @@ from pytestqt.qtbot import QtBot
 
 from distill import __version__, diagnostics, paths
 from distill.errors import SoundError
-from distill.generation.kits.plan import KitPlan
+from distill.generation.history.sound_history import GeneratedEntry
+from distill.generation.kits.kit_plan import KitPlan
 from distill.generation.recipe import NEW, Recipe
-from distill.generation.sound_history import GeneratedEntry
 from distill.gui.engine.run_state import RunState
 from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.help.about import AboutDialog

@@ -18,8 +18,8 @@ from distill.gui.widgets.layout import ElidedLabel
 from distill.gui.widgets.text import readable
 from distill.gui.window.main_window import MainWindow
 from distill.library.model_library import ModelLibrary
-from distill.playback.status import PlayerState, PlayerStatus
-from distill.runs.folder import RunRecord
+from distill.playback.player_status import PlayerState, PlayerStatus
+from distill.runs.run_record import RunRecord
 from tests.library.test_model_library import bells, write_model
 from tests.training.conftest import tone
 

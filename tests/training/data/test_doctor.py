@@ -12,11 +12,11 @@ import pytest
 import soundfile
 
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.decoding.fixes import SoundFix
+from distill.audio.decoding.sound_fix import SoundFix
 from distill.errors import Cancelled
 from distill.training.data.doctor import duplicates
-from distill.training.data.doctor.facts import measure
 from distill.training.data.doctor.findings import Finding, examine, findings_of, merged_fixes, strangeness
+from distill.training.data.doctor.sound_measurements import measure
 from tests.support.faults import LOSSLESS, full_scale, plant, write
 
 RATE = 44_100
@@ -103,7 +103,7 @@ def test_silence_that_is_kept_is_told_from_silence_that_is_skipped(cache: SoundC
 def test_a_sound_whose_beginning_is_all_zeros_is_measured(
     cache: SoundCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("distill.training.data.doctor.facts.MEASURED_S", 2.0)
+    monkeypatch.setattr("distill.training.data.doctor.sound_measurements.MEASURED_S", 2.0)
     late = tmp_path / "late.wav"
     soundfile.write(late, np.pad(pluck(0), ((3 * RATE, 0), (0, 0))), RATE)
     facts = measure(cache.get(late)).facts
@@ -176,7 +176,9 @@ def test_measuring_can_be_stopped_and_is_kept(
     with pytest.raises(Cancelled):
         examine(sounds, on_progress, stop)
     assert done == [1]
-    monkeypatch.setattr("distill.training.data.doctor.facts._facts", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(
+        "distill.training.data.doctor.sound_measurements._facts", lambda *_: pytest.fail("measured again")
+    )
     assert findings_of([measure(sounds[0])])[0].kind == "few"
 
 

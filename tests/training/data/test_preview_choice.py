@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
-from distill.audio.decoding.sound_file import write_wav
+from distill.audio.decoding.wav_writer import write_wav
 from distill.config.training import TrainingConfig
-from distill.runs.folder import RunRecord
+from distill.runs.run_record import RunRecord
 from distill.training.data.preview_choice import preview_sounds
 from tests.training.conftest import tone
 

@@ -14,7 +14,7 @@ import soxr
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.errors import NotEnoughSoundsError
 from distill.training.data import same_audio
-from distill.training.data.regions import kept_seconds
+from distill.training.data.audible_regions import kept_seconds
 from distill.training.data.same_audio import copies_note, same_audio_groups
 from distill.training.data.split import neighbours_near, split_by_file, split_sounds
 from distill.training.dataset import prepare_sounds

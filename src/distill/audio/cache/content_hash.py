@@ -13,10 +13,11 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from distill.audio.decoding.access import link_reason
+from distill.audio.decoding.access_errors import link_reason
 from distill.audio.decoding.open_sound import UnreachableSoundError
 from distill.errors import Cancelled
-from distill.files import content_hash, parse_json, write_whole
+from distill.files import content_hash, write_whole
+from distill.json_files import parse_json
 
 # A file may be written twice within one tick of its time stamp (2 s on FAT); a younger one is hashed every time.
 _SETTLED_NS = 2_500_000_000

@@ -30,21 +30,14 @@ from distill.audio.cache.content_hash import HashIndex, Key, file_key
 from distill.audio.cache.disk_cache import DiskCache
 from distill.audio.cache.stored_array import discard_unreadable, is_whole_array, read_into, read_rows, write_array
 from distill.audio.decoding import sound_file
-from distill.audio.decoding.access import link_reason
-from distill.audio.decoding.fixes import SoundFix
+from distill.audio.decoding.access_errors import link_reason
 from distill.audio.decoding.hum import HumFilter
 from distill.audio.decoding.open_sound import UnreachableSoundError
 from distill.audio.decoding.pyav import av_is_available
-from distill.audio.decoding.sound_file import (
-    PREPARATION,
-    SAMPLE_RATE,
-    FloatArray,
-    peak_of,
-    stream_prepared,
-    with_mono,
-)
+from distill.audio.decoding.sound_file import PREPARATION, SAMPLE_RATE, FloatArray, peak_of, stream_prepared, with_mono
+from distill.audio.decoding.sound_fix import SoundFix
 from distill.errors import Cancelled, SoundError, TrainingError
-from distill.files import parse_json, read_json, write_json
+from distill.json_files import parse_json, read_json, write_json
 
 #: Raised when files that were refused might be accepted: refusals by another decoder are forgotten.
 DECODER_VERSION = 5

@@ -20,8 +20,9 @@ import numpy.typing as npt
 
 from distill import paths
 from distill.audio.cache.content_hash import rename_key
-from distill.audio.decoding.levels import without_absurd
-from distill.audio.decoding.open_sound import ENDLESS, open_sound
+from distill.audio.decoding.level_checks import without_absurd
+from distill.audio.decoding.libsndfile import ENDLESS
+from distill.audio.decoding.open_sound import open_sound
 from distill.audio.decoding.sound_file import read_blocks
 from distill.audio.waveform_peaks import waveform_peaks
 

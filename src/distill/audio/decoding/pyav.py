@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from distill.audio.decoding.reader import ENDLESS
+from distill.audio.decoding.libsndfile import ENDLESS
 from distill.errors import SoundError
 
 FloatArray = npt.NDArray[np.float32]

@@ -1,38 +1,32 @@
-"""Decodes sounds to what Distill works on (mono, 48 kHz, float32), and writes WAV files.
+"""Decodes sounds to what Distill works on (mono, 48 kHz, float32).
 
 Everything is decoded in blocks and forwards only, so that a file of two hours takes no more memory than one of two
 seconds.  A file that cannot be used raises a `SoundError` whose message is the reason in plain words, without the name
 of the file: the caller shows the name beside it.
 """
 
-import io
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 import soxr
 
-from distill.audio.decoding.access import os_reason
-from distill.audio.decoding.damage import damage_text
-from distill.audio.decoding.formats import SOUND_SUFFIXES
+from distill.audio.decoding.access_errors import os_reason
+from distill.audio.decoding.damage_text import damage_text
+from distill.audio.decoding.header_checks import cut_off, is_short
 from distill.audio.decoding.infrasound import InfrasoundFilter
-from distill.audio.decoding.levels import SILENCE_PEAK as SILENCE_PEAK
-from distill.audio.decoding.levels import LevelMeter, MixLostError, refuse_absurd
-from distill.audio.decoding.open_sound import (
-    ENDLESS,
-    UnreachableSoundError,
-    cut_off,
-    is_short,
-    open_sound,
-)
-from distill.audio.decoding.reader import SoundReader
+from distill.audio.decoding.level_checks import SILENCE_PEAK as SILENCE_PEAK
+from distill.audio.decoding.level_checks import LevelMeter, MixLostError, refuse_absurd
+from distill.audio.decoding.libsndfile import ENDLESS
+from distill.audio.decoding.open_sound import UnreachableSoundError, open_sound
+from distill.audio.decoding.sound_reader import SoundReader
+from distill.audio.decoding.sound_suffixes import SOUND_SUFFIXES
 from distill.errors import Cancelled, SoundError
-from distill.files import write_whole
 
 __all__ = [
     "PREPARATION",
@@ -49,7 +43,6 @@ __all__ = [
     "stream_prepared",
     "stream_sound",
     "with_mono",
-    "write_wav",
 ]  # fmt: skip
 
 FloatArray = npt.NDArray[np.float32]
@@ -379,34 +372,3 @@ def _collected(path: Path, blocks: Iterator[FloatArray]) -> FloatArray:
 def peak_of(audio: FloatArray) -> np.float32:
     """Return the largest magnitude without a copy of the audio; 0 for none."""
     return np.float32(max(float(audio.max()), -float(audio.min()))) if audio.size else np.float32(0)
-
-
-def write_wav(path: Path, audio: npt.NDArray[Any], sample_rate: int = SAMPLE_RATE) -> None:
-    """Write a WAV file (PCM, 16 bits), whole or not at all.
-
-    Parameters
-    ----------
-    path
-        The file; missing folders are made.
-    audio
-        ``[samples]``, or ``[samples, channels]``; what is over 1.0 is clipped.
-    sample_rate
-        Hz.
-
-    Raises
-    ------
-    ValueError
-        The audio has another shape, no samples, or samples that are not numbers.
-    OSError
-        The file cannot be written, or the disk is full.
-    """
-    samples = np.asarray(audio, np.float32)
-    if samples.ndim not in (1, 2) or samples.size == 0:
-        raise ValueError(f"Audio to be written must be [samples] or [samples, channels], not {list(samples.shape)}.")
-    if not np.isfinite(samples).all():
-        raise ValueError("Audio to be written contains samples that are not numbers.")
-    # By way of memory: in a callback from libsndfile a full disk would be lost.
-    whole = io.BytesIO()
-    soundfile.write(whole, np.clip(samples, -1.0, 1.0), sample_rate, format="WAV", subtype="PCM_16")
-    with write_whole(path) as file:
-        file.write(whole.getbuffer())

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from distill.audio.stereo.image import FloatArray, StereoImage
+from distill.audio.stereo.stereo_image import FloatArray, StereoImage
 
 #: Level under the loudest tile under which levels are not compared, in decibels.
 FLOOR_DB = -48.0

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from distill.cli.terminal import printable
+from distill.cli.output.text import printable
 
 if TYPE_CHECKING:
     from distill.audio.cache.sound_cache import SoundCache
-    from distill.audio.decoding.fixes import SoundFix
+    from distill.audio.decoding.sound_fix import SoundFix
     from distill.audio.scan_result import SoundEntry
     from distill.training.data.doctor.findings import Finding
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import typer
 
-from distill.cli.terminal import duration
-from distill.config.catalog import family_info
+from distill.cli.output.text import duration
+from distill.config.family_catalog import family_info
 from distill.config.training import AnyConfig
-from distill.runs.estimate import Estimate, Material, estimate
-from distill.runs.measured_costs import Figures, remember
-from distill.runtime import EXIT_STOPPED
+from distill.process.stop_signals import EXIT_STOPPED
+from distill.runs.estimates.estimate import Estimate, Material, estimate
+from distill.runs.estimates.measured_costs import Figures, remember
 
 
 def print_estimate(files: Sequence[Path], config: AnyConfig, stop: threading.Event) -> None:
@@ -46,7 +46,7 @@ def _estimate(files: Sequence[Path], config: AnyConfig, stop: threading.Event) -
 
     material = material_of(files, config, stop)
     if material is not None and not Figures.load().of(config):
-        from distill.training.measuring.step_time import measure
+        from distill.training.measuring.speed_trial import measure
 
         print("Measuring your computer…", file=sys.stderr, flush=True)
         found = measure(config, stop)

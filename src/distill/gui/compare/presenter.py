@@ -6,7 +6,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
-from distill.generation.seeded import same_seed
+from distill.generation.same_seed_sounds import same_seed
 from distill.gui.compare.dialog import SEEDED, CompareDialog
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.player.presenter import PlayerController

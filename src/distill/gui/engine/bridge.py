@@ -32,8 +32,8 @@ from distill.gui.engine.jobs import EngineSource, HistoryRead, Job, ResumeJob
 from distill.gui.engine.run_state import RunState
 from distill.gui.widgets.background_task import lower_own_priority
 from distill.metrics_history import AnyHistory, MetricsHistory
-from distill.runs.folder import RunRecord
-from distill.runs.preview_sound import BEFORE_TRAINING
+from distill.runs.preview_files import BEFORE_TRAINING
+from distill.runs.run_record import RunRecord
 from distill.runs.stop_request import StopRequest
 
 #: How often the queue is drained.

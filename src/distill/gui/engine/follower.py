@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from distill.gui.widgets.background_task import BackgroundTask
 from distill.metrics_history import AnyHistory
-from distill.runs.growth import Growth, read_growth
+from distill.runs.history_growth import Growth, read_growth
 from distill.runs.loaded_run import LoadedRun
 
 #: How often the folder is looked at.

@@ -6,12 +6,13 @@ from pathlib import Path
 from threading import Event as CancelEvent
 from typing import Any, Protocol
 
-from distill.audio.decoding.fixes import SoundFix
-from distill.config.catalog import family_info
+from distill.audio.decoding.sound_fix import SoundFix
+from distill.config.family_catalog import family_info
 from distill.config.training import AnyConfig
 from distill.events import Event, MetricsCallback
 from distill.metrics_history import AnyHistory, MetricsHistory, VQMetricsHistory
-from distill.runs.folder import RunRecord, read_history
+from distill.runs.run_history import read_history
+from distill.runs.run_record import RunRecord
 
 
 class Engine(Protocol):

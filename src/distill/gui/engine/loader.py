@@ -13,10 +13,11 @@ import threading
 from pathlib import Path
 from typing import cast
 
-from distill import runtime
 from distill.gui.engine.jobs import Engine
 from distill.gui.widgets.background_task import lower_own_priority
-from distill.playback import output
+from distill.playback import output_device
+from distill.process import environment
+from distill.process.interpreter import freeze_imports
 
 ENGINE_MODULE = "distill.training.loop"
 
@@ -89,8 +90,8 @@ class EngineLoader:
         except Exception as exc:  # boundary: a broken installation is reported when the engine is called
             self._error = exc
         finally:
-            runtime.forget_spin_limit()
-            runtime.freeze_imports()  # otherwise the next full collection would be seen as a stutter
+            environment.forget_spin_limit()
+            freeze_imports()  # otherwise the next full collection would be seen as a stutter
             if was_enabled:
                 gc.enable()
-        output.preload()
+        output_device.preload()

@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from distill import paths
-from distill.audio.decoding.fixes import SoundFix
+from distill.audio.decoding.sound_fix import SoundFix
 from distill.config.factory import make_config
 from distill.config.starting_model import config_from_model
 from distill.config.training import AnyConfig
@@ -18,9 +18,9 @@ from distill.gui.engine.bridge import TrainingBridge
 from distill.gui.engine.follower import RunFollower
 from distill.gui.engine.jobs import EngineSource, ResumeJob, TrainJob
 from distill.gui.widgets.background_task import BackgroundTask, error_text
-from distill.runs.actions import mark_finished, parts_missing_text
-from distill.runs.folder import RunRecord
 from distill.runs.loaded_run import LoadedRun
+from distill.runs.record_changes import mark_finished, parts_missing_text
+from distill.runs.run_record import RunRecord
 
 log = logging.getLogger(__name__)
 

@@ -22,8 +22,8 @@ from PySide6.QtWidgets import (
 
 from distill.audio.export_options import FORMATS, RATES, ExportOptions, export_format
 from distill.errors import ConfigurationError
-from distill.generation.service import ExportRequest
-from distill.generation.sound_history import GeneratedEntry
+from distill.generation.export import ExportRequest
+from distill.generation.history.sound_history import GeneratedEntry
 from distill.gui.widgets import theme
 from distill.gui.widgets.desktop import StartFolders
 from distill.gui.widgets.layout import ElidedLabel, field_label

@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from distill.generation.generation_service import GenerateRequest, TransformRequest
 from distill.generation.recipe import MOST_COUNT, TRAINED, Recipe
-from distill.generation.service import GenerateRequest, TransformRequest
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.layout import ElidedLabel, field_label

@@ -14,6 +14,7 @@ from PySide6.QtCore import (
     Signal,
 )
 
+from distill.generation.history.listed_sounds import ListedSound
 from distill.generation.recipe import (
     ALONG,
     EXTENDED,
@@ -27,7 +28,6 @@ from distill.generation.recipe import (
     VARIED,
     Recipe,
 )
-from distill.generation.service import ListedSound
 from distill.gui.widgets.dragging import FileDragModel
 from distill.gui.widgets.list_model import MARKED_ROLE, ListModel
 from distill.gui.widgets.text import count_of, format_date, format_length, plain_tip

@@ -25,8 +25,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.audio.decoding.formats import SOUND_SUFFIXES
-from distill.config.catalog import FAMILIES
+from distill.audio.decoding.sound_suffixes import SOUND_SUFFIXES
+from distill.config.family_catalog import FAMILIES
 from distill.generation.recipe import NEW, RECONSTRUCTED, TRANSFORMED, Recipe
 from distill.gui.generate.forms import NewSoundsForm, TransformForm
 from distill.gui.generate.generate_button import GenerateButton

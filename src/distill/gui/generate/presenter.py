@@ -9,20 +9,14 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog
 
-from distill.audio.decoding.formats import SOUND_SUFFIXES
+from distill.audio.decoding.sound_suffixes import SOUND_SUFFIXES
 from distill.audio.file_search import find_sound_files
 from distill.errors import DistillError, ModelReplacedError
-from distill.generation import service
-from distill.generation.service import (
-    AnyRequest,
-    ExportRequest,
-    GenerateRequest,
-    GenerationService,
-    ListedSound,
-    Progress,
-    Removed,
-    SoundReady,
-)
+from distill.generation import export, generation_service
+from distill.generation.export import ExportRequest
+from distill.generation.generation_service import AnyRequest, GenerateRequest, GenerationService, Progress, SoundReady
+from distill.generation.history import listed_sounds
+from distill.generation.history.listed_sounds import ListedSound, Removed
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.generate.panel import GeneratePanel
@@ -138,7 +132,7 @@ class GeneratePresenter(QObject, WindowPart):
             return
         self._wants_first = True
         self._ready, self._count = 0, 1
-        work = partial(service.make_again, sound.entry, takes_nearest=takes_nearest)
+        work = partial(generation_service.make_again, sound.entry, takes_nearest=takes_nearest)
         task = self._start(work, self.tr("Generating it again…"))
         task.failed.connect(lambda error: self._on_remaking_failed(sound, error))
 
@@ -236,7 +230,7 @@ class GeneratePresenter(QObject, WindowPart):
 
     def refresh(self) -> None:
         """Read the history again."""
-        self._keep(lambda _notify, _cancel: service.list_sounds(), self._on_listed)
+        self._keep(lambda _notify, _cancel: listed_sounds.list_sounds(), self._on_listed)
 
     def undo(self) -> None:
         """Bring back what was deleted last, also if the deletion is still under way."""
@@ -248,25 +242,25 @@ class GeneratePresenter(QObject, WindowPart):
             self._bring_back(self._removed.pop())
 
     def _bring_back(self, removed: tuple[Removed, ...]) -> None:
-        self._keep(lambda _notify, _cancel: service.bring_back(removed))
+        self._keep(lambda _notify, _cancel: listed_sounds.bring_back(removed))
         self.refresh()
 
     def _on_starring_requested(self, sounds: list[ListedSound]) -> None:
         starred = not all(s.entry.starred for s in sounds)
         self._notices.forget(LIST_TOPIC)
         self.panel.history.table.set_starred([s.recipe.id for s in sounds], starred)
-        self._keep(lambda _notify, _cancel: service.set_stars([s.entry for s in sounds], starred))
+        self._keep(lambda _notify, _cancel: listed_sounds.set_stars([s.entry for s in sounds], starred))
 
     def _on_rejecting_requested(self, sounds: list[ListedSound]) -> None:
         rejected = not all(s.entry.rejected for s in sounds)
         self._notices.forget(LIST_TOPIC)
         self.panel.history.table.set_rejected([s.recipe.id for s in sounds], rejected)
-        self._keep(lambda _notify, _cancel: service.set_rejected([s.entry for s in sounds], rejected))
+        self._keep(lambda _notify, _cancel: listed_sounds.set_rejected([s.entry for s in sounds], rejected))
 
     def _on_renamed(self, sound: ListedSound, name: str) -> None:
         self._notices.forget(LIST_TOPIC)
         self._keep(
-            lambda _notify, _cancel: service.rename(sound.entry, name),
+            lambda _notify, _cancel: listed_sounds.rename(sound.entry, name),
             lambda path: self._on_file_moved(sound, path),
         )
 
@@ -285,7 +279,9 @@ class GeneratePresenter(QObject, WindowPart):
             self._playing.playback.stop()
         self._removing.append(False)
         self.panel.history.table.remove([s.recipe.id for s in sounds])
-        self._keep(lambda _notify, _cancel: service.remove([s.entry for s in sounds], _to_trash), self._on_removed)
+        self._keep(
+            lambda _notify, _cancel: listed_sounds.remove([s.entry for s in sounds], _to_trash), self._on_removed
+        )
 
     def _on_removed(self, outcome: tuple[tuple[Removed, ...], DistillError | None]) -> None:
         removed, error = outcome
@@ -337,7 +333,7 @@ class GeneratePresenter(QObject, WindowPart):
     def export(self, request: ExportRequest) -> None:
         """Export generated sounds for other programs."""
         self._notices.forget(EXPORT_TOPIC)
-        task = BackgroundTask(lambda notify, cancel: service.export(request, notify, cancel), self)
+        task = BackgroundTask(lambda notify, cancel: export.export(request, notify, cancel), self)
         task.setObjectName("export")
         task.succeeded.connect(self._on_exported)
         task.failed.connect(lambda error: self._notices.notify_error(EXPORT_TOPIC, error))

@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject
 
-from distill.generation.model_sounds import (
+from distill.generation.audition_samples import (
     AuditionKind,
     AuditionSample,
     AuditionSamples,

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.config.catalog import FAMILIES
+from distill.config.family_catalog import FAMILIES
 from distill.gui.library.audition_list import AuditionList
 from distill.gui.library.curve import ModelCurve
 from distill.gui.library.model import family_label
@@ -30,7 +30,7 @@ from distill.gui.widgets.layout import FlowBox
 from distill.gui.widgets.panel import ActionButton, EmptyState, Panel
 from distill.gui.widgets.text import count_of, format_bytes, format_date, format_seconds, plain_tip, readable
 from distill.library.model_entry import ModelEntry
-from distill.paths import MOST_NAME
+from distill.names import MOST_NAME
 
 #: Milliseconds from the last key until notes are stored.
 _REST_MILLISECONDS = 1000

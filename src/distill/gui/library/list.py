@@ -7,7 +7,7 @@ from PySide6.QtCore import QItemSelectionModel, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QStackedWidget, QWidget
 
-from distill.config.catalog import FAMILIES
+from distill.config.family_catalog import FAMILIES
 from distill.gui.library.delegate import ModelDelegate
 from distill.gui.library.model import ModelFilter, ModelRows, ModelTable, Order
 from distill.gui.widgets import theme

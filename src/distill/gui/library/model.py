@@ -17,7 +17,7 @@ from PySide6.QtCore import (
     Signal,
 )
 
-from distill.config.catalog import FAMILIES, family_info
+from distill.config.family_catalog import FAMILIES, family_info
 from distill.errors import ConfigurationError
 from distill.gui.widgets.list_model import ListModel
 from distill.gui.widgets.text import count_of, format_date, plain_tip

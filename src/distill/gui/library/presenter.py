@@ -22,7 +22,7 @@ from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import in_menu
 from distill.library.model_library import Deletion, ModelEntry, ModelLibrary
 from distill.models.file_format import SUFFIX
-from distill.paths import checked_name, slug
+from distill.names import checked_name, slug
 from distill.playback.player import PlayerState, PlayerStatus
 from distill.settings import WindowSettings
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from distill.control.board import Board
-from distill.control.controls import ADDRESS, POINT_X, POINT_Y, Controls
-from distill.control.messages import MidiMessage
+from distill.control.control_mapping import ADDRESS, POINT_X, POINT_Y, Controls
+from distill.control.midi_messages import MidiMessage
+from distill.control.midi_ports import PortWatcher
 from distill.control.osc import OscInput, OscOutput
-from distill.control.ports import PortWatcher
+from distill.control.pads_and_keys import Board
 from distill.errors import MidiError
 from distill.gui.play.page import PlayPage
 from distill.gui.play.sliders import label_of

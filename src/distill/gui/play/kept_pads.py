@@ -21,13 +21,14 @@ from PySide6.QtCore import QObject, QTimer
 
 from distill import paths
 from distill.audio.cache.content_hash import file_key
-from distill.control.board import GROUPS
-from distill.files import is_file, is_folder, read_json, write_json
-from distill.generation.map_session import CLOSE, COPY, NEW, Verdict
+from distill.control.pads_and_keys import GROUPS
+from distill.files import is_file, is_folder
+from distill.generation.map.map_session import CLOSE, COPY, NEW, Verdict
 from distill.gui.play.facts.verdicts import KeptVerdict, Verdicts
 from distill.gui.play.pad_changes import PadChanges, PadState
 from distill.gui.play.pads import COUNT, PadGrid
 from distill.gui.widgets.background_task import TaskQueue
+from distill.json_files import read_json, write_json
 
 log = logging.getLogger(__name__)
 

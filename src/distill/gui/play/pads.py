@@ -30,9 +30,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.audio.decoding.formats import SOUND_SUFFIXES
-from distill.control.board import GROUPS
-from distill.control.controls import PADS
+from distill.audio.decoding.sound_suffixes import SOUND_SUFFIXES
+from distill.control.control_mapping import PADS
+from distill.control.pads_and_keys import GROUPS
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.dragging import accept_copy, files_as_mime

@@ -8,7 +8,7 @@ from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QWidget
 
 if TYPE_CHECKING:
-    from distill.playback.output import OutputDevice
+    from distill.playback.output_device import OutputDevice
 
 
 class DeviceMenu(QMenu):

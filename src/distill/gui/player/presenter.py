@@ -13,9 +13,9 @@ from distill.gui.previews.panel import PreviewPanel
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
-from distill.playback.output import OutputDevice
+from distill.playback.output_device import OutputDevice
 from distill.playback.player import Player, PlayerState, PlayerStatus
-from distill.runs.preview_sound import PreviewSound
+from distill.runs.preview_files import PreviewSound
 from distill.settings import WindowSettings
 
 #: Topics of the notices about the player, and about the output device.

@@ -25,8 +25,8 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon, pixmap
 from distill.gui.widgets.layout import ElidedLabel
 from distill.gui.widgets.text import format_seconds, plain_tip, readable
-from distill.playback.status import PlayerState, PlayerStatus
-from distill.runs.preview_sound import PreviewKind, PreviewSound
+from distill.playback.player_status import PlayerState, PlayerStatus
+from distill.runs.preview_files import PreviewKind, PreviewSound
 
 #: Steps of the position slider for each second of sound.
 STEPS_PER_SECOND = 100

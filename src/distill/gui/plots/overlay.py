@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen, Q
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from distill.gui.widgets import theme
-from distill.runs.folder import Interruption
+from distill.runs.run_record import Interruption
 
 #: Height of the strip of marks along the axis, with a row for checkpoints and one for previews, and the minimum
 #: distance between two drawn marks.

@@ -31,7 +31,7 @@ from distill.gui.plots.verdict_line import VerdictLine
 from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.text import make_plain
 from distill.metrics_history import AnyHistory, MetricsHistory, VQMetricsHistory
-from distill.runs.folder import Interruption
+from distill.runs.run_record import Interruption
 
 #: Shortest time between two redraws.
 REDRAW_MILLISECONDS = 34

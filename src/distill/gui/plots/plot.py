@@ -18,7 +18,7 @@ from distill.gui.plots.plot_view import PlotView, make_right_axis
 from distill.gui.plots.pointer import PlotPointer
 from distill.gui.plots.references import References
 from distill.gui.widgets import theme
-from distill.runs.folder import Interruption
+from distill.runs.run_record import Interruption
 
 Floats = NDArray[np.float64]
 

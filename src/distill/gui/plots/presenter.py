@@ -20,8 +20,8 @@ from distill.gui.widgets.background_task import BackgroundTask, error_text
 from distill.gui.widgets.desktop import StartFolders
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
-from distill.runs.folder import Interruption
 from distill.runs.loaded_run import LoadedRun
+from distill.runs.run_record import Interruption
 from distill.settings import WindowSettings
 
 #: Topic of the notices about saved curves.

@@ -10,7 +10,7 @@ from distill.gui.previews.model import PLAYING_ROLE, SOUND_ROLE, STARRED_ROLE
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import icons, theme
 from distill.gui.widgets.waveform import draw_waveform
-from distill.runs.preview_sound import PreviewKind, PreviewSound
+from distill.runs.preview_files import PreviewKind, PreviewSound
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 

@@ -11,7 +11,7 @@ from distill.gui.previews.view import OriginalsView, PreviewCells, PreviewView
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.dragging import files_as_mime
-from distill.runs.preview_sound import PreviewKind, PreviewSound
+from distill.runs.preview_files import PreviewKind, PreviewSound
 
 
 class PreviewTable(QWidget):

@@ -22,7 +22,7 @@ from PySide6.QtCore import (
 from distill.gui.previews.reconstruction_sources import PreviewSources
 from distill.gui.widgets.dragging import FileDragModel
 from distill.gui.widgets.text import plain_tip, readable
-from distill.runs.preview_sound import BEFORE_TRAINING, PreviewKind, PreviewSound, Slot
+from distill.runs.preview_files import BEFORE_TRAINING, PreviewKind, PreviewSound, Slot
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()

@@ -15,7 +15,7 @@ from distill.gui.previews.model import (
 )
 from distill.gui.widgets.dragging import FileDragModel
 from distill.gui.widgets.text import plain_tip
-from distill.runs.preview_sound import PreviewSound
+from distill.runs.preview_files import PreviewSound
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()

@@ -6,13 +6,13 @@ from pathlib import Path
 from PySide6.QtCore import QPoint, Signal
 from PySide6.QtWidgets import QLabel, QStackedWidget, QWidget
 
-from distill.config.catalog import FamilyInfo
+from distill.config.family_catalog import FamilyInfo
 from distill.gui.previews.grid_with_originals import PreviewTable
 from distill.gui.previews.model import PreviewModel
 from distill.gui.previews.toolbar_and_menu import PreviewMenu, PreviewTools
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets.panel import EmptyState, Panel
-from distill.runs.preview_sound import PAIRS, SAMPLES, PreviewKind, PreviewSound, Slot
+from distill.runs.preview_files import PAIRS, SAMPLES, PreviewKind, PreviewSound, Slot
 
 
 class PreviewPanel(Panel):

@@ -17,7 +17,7 @@ from distill.gui.widgets.background_task import BackgroundTask, error_text
 from distill.gui.widgets.desktop import RevealNotices, StartFolders, reveal
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
-from distill.runs.preview_sound import PreviewSound
+from distill.runs.preview_files import PreviewSound
 
 #: Topics of the notices about stars and about copies.
 STARS_TOPIC, COPIES_TOPIC = "stars", "copies"

@@ -10,8 +10,8 @@ from PySide6.QtCore import QObject, Signal
 
 from distill.errors import RunFolderError
 from distill.gui.widgets.background_task import BackgroundTask
-from distill.runs.folder import RunRecord
-from distill.runs.preview_sound import PreviewSound, Slot
+from distill.runs.preview_files import PreviewSound, Slot
+from distill.runs.run_record import RunRecord
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
-from distill.runs.preview_sound import PreviewKind, PreviewSound
+from distill.runs.preview_files import PreviewKind, PreviewSound
 
 
 class PreviewTools(QWidget):

@@ -12,7 +12,7 @@ from distill.gui.previews.model import SOUND_ROLE
 from distill.gui.widgets.dragging import drag_files
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.gui.widgets.play_on_click import Audition, StarClicks, menu_target, set_up_sounds
-from distill.runs.preview_sound import PreviewKind, PreviewSound
+from distill.runs.preview_files import PreviewKind, PreviewSound
 
 _ARROWS = (
     Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down,

@@ -5,7 +5,7 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
-from distill.config.catalog import family_info
+from distill.config.family_catalog import family_info
 from distill.gui.widgets.list_model import ListModel
 from distill.gui.widgets.text import count_of, rich_tip
 from distill.runs.queue import FAILED, FINISHED, RUNNING, STOPPED, QueueEntry

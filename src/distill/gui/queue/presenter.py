@@ -8,7 +8,6 @@ from typing import Any
 
 from PySide6.QtCore import QObject
 
-from distill import paths
 from distill.config.training import AnyConfig
 from distill.errors import DistillError
 from distill.events import UNSAVED, TrainingCompleteEvent
@@ -22,6 +21,7 @@ from distill.gui.widgets.background_task import TaskQueue
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import readable
+from distill.names import free_name
 from distill.runs.loaded_run import LoadedRun
 from distill.runs.queue import (
     FAILED,
@@ -101,7 +101,7 @@ class QueuePresenter(QObject, WindowPart):
         """Add a run on the listed sounds, with their fixes and the settings of the controls, to the queue."""
         controls, choice = self._controls, self._runs.origin.choice
         entry = QueueEntry(
-            paths.free_name(controls.run_name, self._runs.names_in_use()), self._sounds.usable(),
+            free_name(controls.run_name, self._runs.names_in_use()), self._sounds.usable(),
             controls.family_key, controls.preset_key, controls.epochs.value(), self._runs.settings.changes,
             self._sounds.fixes(), None if choice is None else choice.path,
         )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
-from distill.config.catalog import FAMILIES
+from distill.config.family_catalog import FAMILIES
 from distill.events import UNSAVED
 from distill.gui.widgets.list_model import ListModel
 from distill.gui.widgets.text import count_of, format_date, readable, rich_tip

@@ -16,9 +16,10 @@ from distill.gui.widgets.background_task import BackgroundTask, Work
 from distill.gui.widgets.desktop import move_to_trash, reveal
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.text import readable
-from distill.runs.actions import rename_run
-from distill.runs.folder import is_locked
+from distill.names import checked_name
 from distill.runs.loaded_run import LoadedRun
+from distill.runs.record_changes import rename_run
+from distill.runs.run_owner import is_locked
 from distill.runs.summary import RunSummary, list_runs, with_progress
 
 #: Topic of the notices about the list of runs.
@@ -128,7 +129,7 @@ class RunsPresenter(QObject):
             self._view.table.update_items([with_progress(self._view.table.item(row), losses)])
 
     def _on_renamed(self, folder: Path, name: str) -> None:
-        self._change(lambda _progress, _cancel: rename_run(folder, paths.checked_name(name)))
+        self._change(lambda _progress, _cancel: rename_run(folder, checked_name(name)))
 
     def _on_delete_requested(self, runs: list[RunSummary]) -> None:
         if self._question is not None or not runs:

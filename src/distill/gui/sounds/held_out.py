@@ -9,8 +9,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
-from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.audio.decoding.sound_fix import SoundFix
 from distill.errors import Cancelled, SoundError
 from distill.gui.widgets.background_task import BackgroundTask
 from distill.training.data.known_split import KnownSplit, split_with

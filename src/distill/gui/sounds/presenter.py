@@ -10,8 +10,8 @@ from PySide6.QtCore import QMimeData, QObject, QTimer, QUrl, Signal
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from distill import paths
-from distill.audio.decoding.fixes import SoundFix
-from distill.audio.demo.sounds import write_demo_sounds
+from distill.audio.decoding.sound_fix import SoundFix
+from distill.audio.demo.demo_sounds import write_demo_sounds
 from distill.audio.scan_result import ScanResult
 from distill.config.training import TrainingConfig
 from distill.gui.sounds.exclusions import Choice, Exclusions

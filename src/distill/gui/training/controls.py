@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.config.catalog import FAMILIES, FamilyInfo, family_info
+from distill.config.family_catalog import FAMILIES, FamilyInfo, family_info
 from distill.config.training import OverfittingPreset
 from distill.events import EpochMetrics, PreparationProgress, VQEpochMetrics
 from distill.gui.engine.run_state import RunState
@@ -31,7 +31,7 @@ from distill.gui.widgets.layout import ElidedLabel, ShortenedLabel
 from distill.gui.widgets.painted_rows import paint_ground, row_size, write_line
 from distill.gui.widgets.panel import ActionButton, Panel
 from distill.gui.widgets.text import format_time_left, plain_tip, readable
-from distill.paths import MOST_NAME
+from distill.names import MOST_NAME
 from distill.training.steps.eta import TimeLeft
 
 #: Steps of the progress bar.

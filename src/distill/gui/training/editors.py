@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QWidget
 
-from distill.config.introspect import SettingField
+from distill.config.setting_fields import SettingField
 from distill.errors import ConfigurationError
 from distill.gui.widgets.panel import QuietCombo
 

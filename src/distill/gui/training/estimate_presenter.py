@@ -13,8 +13,8 @@ from distill.gui.training.controls import TrainingControls
 from distill.gui.training.settings_presenter import SettingsPresenter
 from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.widgets.text import format_bytes, format_time_left
-from distill.runs.estimate import Estimate, Material, estimate
-from distill.runs.measured_costs import Figures, RunFigures, figures_key, remember
+from distill.runs.estimates.estimate import Estimate, Material, estimate
+from distill.runs.estimates.measured_costs import Figures, RunFigures, figures_key, remember
 from distill.training.measuring.material import material_of
 
 #: From the last change of a setting until the line follows.

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog
 
 from distill import paths
-from distill.config.catalog import FamilyInfo, family_info
+from distill.config.family_catalog import FamilyInfo, family_info
 from distill.config.training import AnyConfig
 from distill.events import (
     UNSAVED,
@@ -38,8 +38,9 @@ from distill.gui.widgets.notices import Level, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import count_of, readable
 from distill.metrics_history import AnyHistory, MetricsHistory
+from distill.names import free_name
 from distill.runs.loaded_run import LoadedRun
-from distill.runs.preview_sound import PreviewSound
+from distill.runs.preview_files import PreviewSound
 from distill.runs.queue import QueueEntry
 from distill.runs.run_owner import host_name
 from distill.settings import WindowSettings
@@ -149,7 +150,7 @@ class TrainingPresenter(QObject, WindowPart):
         """Start a new run on the listed sounds."""
         self._notices.forget_all()
         self._run_topics.clear()
-        name = paths.free_name(self._controls.run_name, self.names_in_use())
+        name = free_name(self._controls.run_name, self.names_in_use())
         has_begun = self.runs.start_new(
             self._controls.family_key, self._controls.preset_key, self._controls.epochs.value(),
             self._sounds.usable(), name, self.settings.changes, self._sounds.fixes(), self._start_point(),

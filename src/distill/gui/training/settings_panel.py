@@ -17,8 +17,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.config.catalog import family_info
-from distill.config.introspect import SettingField, setting_fields, setting_value, with_settings
+from distill.config.family_catalog import family_info
+from distill.config.setting_fields import SettingField, setting_fields, setting_value, with_settings
 from distill.config.training import AnyConfig, RunConfig
 from distill.errors import ConfigurationError
 from distill.gui.training.setting_row import SettingGroup, SettingRow

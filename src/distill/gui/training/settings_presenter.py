@@ -6,9 +6,9 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from distill.config.catalog import FAMILIES, family_info
 from distill.config.factory import make_config
-from distill.config.introspect import setting_fields, setting_value, with_settings
+from distill.config.family_catalog import FAMILIES, family_info
+from distill.config.setting_fields import setting_fields, setting_value, with_settings
 from distill.config.training import AnyConfig
 from distill.errors import ConfigurationError
 from distill.gui.training.controls import TrainingControls

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
-from distill.runs.folder import RunRecord
 from distill.runs.loaded_run import missing_sounds
+from distill.runs.run_record import RunRecord
 
 #: Topic of the notice about missing sounds.
 MISSING_TOPIC = "missing sounds"

@@ -16,7 +16,7 @@ from distill.gui.training.controls import TrainingControls
 from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.widgets.notices import NoticeBar
 from distill.models.file_format import KIND, SUFFIX, check_format, read_settings
-from distill.runs.folder import RunRecord
+from distill.runs.run_record import RunRecord
 from distill.serialization.tensor_descriptions import read_stored
 from distill.training.data.known_split import KnownSplit, split_of_chain
 
@@ -58,7 +58,7 @@ def read_checkpoints(folder: Path) -> RunCheckpoints:
     RunFolderError
         It has none, or is no run.
     """
-    from distill.runs.checkpoints import list_checkpoints  # imports torch
+    from distill.runs.checkpoint_folder import list_checkpoints  # imports torch
 
     record = RunRecord.load(folder)
     listed = tuple((item["epoch"], item["val_loss"], item["path"]) for item in list_checkpoints(folder / "checkpoints"))

@@ -7,18 +7,18 @@ from typing import Protocol
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from distill import paths
 from distill.errors import DistillError
 from distill.files import free_path
 from distill.gui.widgets.background_task import BackgroundTask, error_text
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
+from distill.names import slug
 
 _TOPIC = "unsaved"
 _SUFFIX = ".distill"
 
 
 class UnsavedModel(Protocol):
-    """A model in memory: `distill.training.unsaved_model.UnsavedModel`, which would import torch."""
+    """A model in memory: `distill.training.ending.unsaved_model.UnsavedModel`, which would import torch."""
 
     @property
     def name(self) -> str:
@@ -85,7 +85,7 @@ class UnsavedModelOffer(QObject):
         if not self._kept:
             return
         run = self._newest
-        proposed = Path.home() / f"{paths.slug(self._kept[run].model.name)}{_SUFFIX}"
+        proposed = Path.home() / f"{slug(self._kept[run].model.name)}{_SUFFIX}"
         chosen, _ = QFileDialog.getSaveFileName(
             self._window, self.tr("Save the model"), str(proposed), self.tr("Models (*{0})").format(_SUFFIX)
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject
 
-from distill.config.introspect import setting_fields, setting_value
+from distill.config.setting_fields import setting_fields, setting_value
 from distill.config.training import AnyConfig
 from distill.gui.engine.jobs import TrainJob
 from distill.gui.engine.run_state import RunState

@@ -22,7 +22,7 @@ import shiboken6
 from PySide6.QtCore import QCoreApplication, QMetaMethod, QObject, QThread, Signal
 
 from distill import diagnostics
-from distill.computing.waiting import is_left_behind
+from distill.computing.unresponsive_drives import is_left_behind
 from distill.errors import DistillError, is_memory_error
 
 log = logging.getLogger(__name__)

@@ -45,9 +45,9 @@ from distill.gui.training.verdict_presenter import VerdictPresenter
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.window.frame import PLOTS_COLUMN, RUNS_TAB, Frame
 from distill.gui.window.pages import MODELS, PLAY, TRAINING
-from distill.paths import taken_names
+from distill.names import taken_names
 from distill.playback.player import Player, PlayerState
-from distill.training.measuring.step_time import measure as measure_speed
+from distill.training.measuring.speed_trial import measure as measure_speed
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from typing import Any
 
 from PySide6.QtCore import QLockFile, QObject, QSocketNotifier, Signal
 
-from distill.files import read_json, write_json
+from distill.json_files import read_json, write_json
 from distill.paths import cache_dir
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING
 
-from distill.config.catalog import family_info
+from distill.config.family_catalog import family_info
 from distill.config.training import AnyConfig
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from distill.audio.complex_spectrogram import ComplexSpectrogram
 from distill.audio.griffin_lim import KnownSamples
-from distill.audio.spectral_transforms import CENTRE
+from distill.audio.stft_and_mel import CENTRE
 from distill.config.spectrogram import SpectrogramConfig
 from distill.config.training import TrainingConfig
 from distill.models.families.family import Objective

@@ -2,7 +2,7 @@
 
 The loop knows nothing of mel bands, latents or codebooks.  It asks a family for a network, for features, for *named*
 loss terms and their weights, and for the events that tell what happened.  A new family is a class like this, a row in
-`distill.config.catalog`, and no edit anywhere else.
+`distill.config.family_catalog`, and no edit anywhere else.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,13 +14,7 @@ from torch import Tensor, nn
 from distill.audio.griffin_lim import KnownSamples
 from distill.audio.spectrogram import SpectrogramConfig
 from distill.config.training import AnyConfig
-from distill.events import (
-    EpochMetrics,
-    StepMetrics,
-    TrainingNotice,
-    VQEpochMetrics,
-    VQStepMetrics,
-)
+from distill.events import EpochMetrics, StepMetrics, TrainingNotice, VQEpochMetrics, VQStepMetrics
 from distill.metrics_history import AnyHistory
 
 E = TypeVar("E", StepMetrics, VQStepMetrics, EpochMetrics, VQEpochMetrics)
@@ -96,7 +90,7 @@ class ModelFamily(Protocol):
 
     @property
     def key(self) -> str:
-        """Key in `distill.config.catalog`."""
+        """Key in `distill.config.family_catalog`."""
 
     @property
     def config(self) -> AnyConfig:

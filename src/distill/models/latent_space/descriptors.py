@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from distill.audio.spectral_transforms import CENTRE
+from distill.audio.stft_and_mel import CENTRE
 from distill.models.families.family import ModelFamily
 
 #: Power under the loudest band and frame below which nothing counts: -80 dB.

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from distill.models.latent_space.descriptors import DESCRIPTORS, DecodedChunks
-from distill.models.latent_space.projection import lay_out, principal_scores, trustworthiness
+from distill.models.latent_space.tsne import lay_out, principal_scores, trustworthiness
 
 #: Principal axes of the decoded features that are compared.
 _COMPARED_AXES = 32

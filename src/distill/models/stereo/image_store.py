@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from distill.audio.stereo.image import BANDS, COLUMN, MOST_BALANCE, FloatArray, StereoImage, levels_of
 from distill.audio.stereo.moment_alignment import FLOOR_DB, followed, heard_levels
-from distill.audio.stereo.rendering import render
+from distill.audio.stereo.mono_to_stereo import render
+from distill.audio.stereo.stereo_image import BANDS, COLUMN, MOST_BALANCE, FloatArray, StereoImage, levels_of
 
 #: Largest store (bytes), and what one of its columns takes.
 MOST_BYTES = 1_500_000

@@ -10,15 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from distill.audio.spectral_transforms import CENTRE
-from distill.computing.workers import in_order
+from distill.audio.stft_and_mel import CENTRE
+from distill.computing.worker_threads import in_order
 from distill.errors import ModelFileError
 from distill.models.detail_by_example import EVENNESS, DetailStore
 from distill.models.families.family import ModelFamily
-from distill.models.nearest import SoundIndex
+from distill.models.nearest_training_sound import SoundIndex
 from distill.models.priors.window_prior import WindowPrior, at_reach, window_count
-from distill.models.synthesis.colour import SPREAD_DB, coloured, draw_colours
 from distill.models.synthesis.features_to_sound import sound_of_features
+from distill.models.synthesis.spectral_colour import SPREAD_DB, coloured, draw_colours
 from distill.models.synthesis.windows import blend, cut_windows, window_starts
 
 #: Chooses sounds by the points of their first windows; see `Synthesizer.new_sounds`.
@@ -60,7 +60,7 @@ class _Character:
     Attributes
     ----------
     colour
-        See `distill.models.synthesis.colour`, ``[F]``.
+        See `distill.models.synthesis.spectral_colour`, ``[F]``.
     spares_main
         Whether it gets no detail of the training sound that it resembles most.
     """

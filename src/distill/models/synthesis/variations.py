@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise
 import torch
 from torch import Tensor
 
-from distill.audio.spectral_transforms import check_tensor
+from distill.audio.stft_and_mel import check_tensor
 from distill.models.priors.flow import STEPS
 from distill.models.priors.window_prior import WindowPrior
 from distill.models.synthesis.synthesizer import Synthesizer, audible_difference, check_number, check_whole

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from distill.audio.cache.sound_cache import ENVELOPE_HOP, CachedSound
-from distill.runs.folder import RunRecord
+from distill.runs.run_record import RunRecord
 from distill.training.data.same_audio import same_audio_groups
 from distill.training.data.split import split_sounds
 

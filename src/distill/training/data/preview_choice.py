@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from distill.audio.cache.sound_cache import CachedSound
-from distill.runs.folder import RunRecord
-from distill.runs.preview_sound import PAIRS
+from distill.runs.preview_files import PAIRS
+from distill.runs.run_record import RunRecord
 from distill.training.data.known_split import KnownSplit
 
 

@@ -9,8 +9,8 @@ from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.config.training import AnyConfig
 from distill.errors import SoundError
-from distill.runs.estimate import Material
-from distill.training.data.regions import sound_regions
+from distill.runs.estimates.estimate import Material
+from distill.training.data.audible_regions import sound_regions
 from distill.training.data.split import split_sounds
 
 

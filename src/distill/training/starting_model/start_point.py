@@ -10,7 +10,7 @@ from torch import Tensor
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.sound_file import SAMPLE_RATE
-from distill.config.catalog import config_from_dict
+from distill.config.family_catalog import config_from_dict
 from distill.config.training import AnyConfig
 from distill.errors import CheckpointError, RunFolderError, SoundError, pass_on_memory_error
 from distill.models.families import make_family
@@ -18,9 +18,11 @@ from distill.models.file_format import SUFFIX
 from distill.models.persistence import open_model, read_model_file
 from distill.models.priors.window_prior import WindowPrior
 from distill.paths import RUN_MARKER
-from distill.runs.checkpoints import checkpoint_path, list_checkpoints
-from distill.runs.folder import MODEL, RunRecord
-from distill.serialization.archive import check_network, check_weights, read_checkpoint
+from distill.runs.checkpoint_folder import checkpoint_path, list_checkpoints
+from distill.runs.folder import MODEL
+from distill.runs.run_record import RunRecord
+from distill.serialization.checkpoint_reader import read_checkpoint
+from distill.serialization.weight_checks import check_network, check_weights
 from distill.training.data.known_split import KnownSplit, origin_split, split_of_chain
 from distill.training.data.split import split_sounds
 

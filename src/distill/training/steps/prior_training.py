@@ -2,9 +2,9 @@
 
 A table keeps the points of each item of the training set as the encoder last gave them.  After each step of the
 network the prior takes one on a draw from the table, in which each sound counts the same, however long it is; the
-parts of a recording with long pauses are sounds of their own (`distill.training.data.regions`).  A run that is stopped
-at any moment therefore has a prior that fits its network.  The other steps follow at the end of the run
-(`distill.training.steps.closing`).
+parts of a recording with long pauses are sounds of their own (`distill.training.data.audible_regions`).  A run that
+is stopped at any moment therefore has a prior that fits its network.  The other steps follow at the end of the run
+(`distill.training.steps.prior_closing`).
 """
 
 import copy
@@ -19,7 +19,7 @@ from distill.distributed.shared_batch import BatchSlice
 from distill.models.priors.window_prior import WindowPrior, WindowTable
 from distill.training.dataset import FeatureDataset
 from distill.training.starting_model.prior import load_prior
-from distill.training.steps.step import update_unless
+from distill.training.steps.training_step import update_unless
 
 #: Latents that are drawn for a step of the prior.
 BATCH = 128

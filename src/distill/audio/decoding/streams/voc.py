@@ -7,7 +7,7 @@ many blocks, whose heads are then heard as clicks.  So the samples are found her
 from pathlib import Path
 
 from distill.audio.decoding.streams.byte_view import ByteView, Segment
-from distill.audio.decoding.streams.containers import Extent
+from distill.audio.decoding.streams.container_headers import Extent
 
 MAGIC = b"Creative Voice File\x1a"
 _SOUND, _CONTINUED, _SILENCE, _NEW_SOUND = 1, 2, 3, 9

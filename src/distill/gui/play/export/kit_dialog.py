@@ -17,11 +17,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.generation.kits.plan import MOST_LAYERS, MOST_TURNS, KitPlan
+from distill.generation.kits.kit_plan import MOST_LAYERS, MOST_TURNS, KitPlan
 from distill.gui.widgets import theme
 from distill.gui.widgets.layout import ElidedLabel, field_label
 from distill.gui.widgets.text import plain_tip
-from distill.paths import free_name, plain_name
+from distill.names import free_name, plain_name
 
 #: Smallest width, in device-independent pixels.
 _WIDTH = 420

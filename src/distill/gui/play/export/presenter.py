@@ -11,18 +11,18 @@ from typing import Any
 from PySide6.QtCore import QObject, QStandardPaths
 from PySide6.QtWidgets import QFileDialog
 
-from distill import paths
 from distill.errors import DistillError
 from distill.files import write_whole
-from distill.generation.kits.export import free_folder
-from distill.generation.kits.plan import KitPlan
-from distill.generation.map_session import MapSession, WrittenKit
+from distill.generation.kits.kit_plan import KitPlan
+from distill.generation.kits.kit_writer import free_folder
+from distill.generation.map.map_session import MapSession, WrittenKit
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.play.export.kit_dialog import KitDialog
 from distill.gui.play.page import PlayPage
 from distill.gui.widgets.background_task import BackgroundTask, TaskQueue
 from distill.gui.widgets.desktop import StartFolders, reveal
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
+from distill.names import plain_name
 
 
 def first_folder() -> Path:
@@ -105,7 +105,7 @@ class ExportPresenter(QObject):
 
     def ask_for_kit(self) -> None:
         """Let the user choose what a kit is made of and where it is written."""
-        name = paths.plain_name(self.tr("{0} kit").format(self.model_name), self.tr("Kit"))
+        name = plain_name(self.tr("{0} kit").format(self.model_name), self.tr("Kit"))
         dialog = KitDialog(len(self._page.pads.sounds()), self._plan, self.folder, name, self._page.window())
         dialog.folder_chosen.connect(partial(self._look_into, dialog))
         dialog.kit_requested.connect(self.export_kit)

@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 
 from distill.files import temporary_folder
-from distill.generation.code_usage import Code, CodebookUse, model_file, read_use, write_code
+from distill.generation.codebook_usage import Code, CodebookUse, model_file, read_use, write_code
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.plots.codebook.panel import CodebookView
 from distill.gui.widgets.background_task import BackgroundTask, end_tasks

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from distill.audio.cache.sound_cache import CachedSound
-from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.audio.decoding.sound_fix import SoundFix
 from distill.errors import SoundError
+from distill.training.data.audible_regions import sound_regions
 from distill.training.data.doctor.duplicates import find_copies
-from distill.training.data.doctor.facts import MeasuredSound, check, measure
-from distill.training.data.regions import sound_regions
+from distill.training.data.doctor.sound_measurements import MeasuredSound, check, measure
 
 #: Crests that are cut off from which a sound is clipped: in files that keep each sample, and in others.
 CLIPPED = 8

@@ -1,0 +1,1 @@
+"""What the terminal shows: a run, texts, and the standard streams that they go to."""

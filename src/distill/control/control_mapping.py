@@ -1,0 +1,215 @@
+"""What MIDI and OSC messages play: pads, one sound at different pitches, the point on the map, the sliders.
+
+The MIDI layout is fixed but for the controllers, which can be learned: notes 36 (C2) to 51 are the 16 pads, or, where
+the keys play one sound, note 60 (C4) is its own pitch.  The sustain pedal (controller 64) holds notes, unless it is
+learned as a knob.  OSC has the same under addresses::
+
+    /distill/pad/N velocity         pad 1 to 16; velocity 0 to 1, 0 ends it
+    /distill/note NOTE velocity     as a MIDI note
+    /distill/point x y              0 to 1 each
+    /distill/slider/NAME amount     -1 to 1
+    /distill/stop                   ends all notes
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from distill.control.midi_messages import (
+    ALL_OFF,
+    CONTROL,
+    FIRST_MODE,
+    NOTE_OFF,
+    NOTE_ON,
+    PEDAL_DOWN,
+    RESET,
+    SUSTAIN,
+    MidiMessage,
+)
+
+PADS = 16
+#: The note of the first pad, and the note at which a sound has its own pitch.
+FIRST_PAD, OWN_PITCH = 36, 60
+
+#: Targets of controllers that are not sliders.
+POINT_X, POINT_Y = "x", "y"
+
+#: Controllers by default: the general purpose ones move the point, those after them the sliders in their order.
+_POINT_CONTROLLERS = {16: POINT_X, 17: POINT_Y}
+_FIRST_SLIDER = 18
+
+ADDRESS = "/distill"
+
+
+class Target(Protocol):
+    """What is played.  The methods are called on threads of ports."""
+
+    def strike_pad(self, pad: int, velocity: int) -> None:
+        """Play a pad, 0 to 15, at a velocity, 1 to 127."""
+
+    def release_pad(self, pad: int) -> None:
+        """End the note of a pad."""
+
+    def strike_key(self, semitones: int, velocity: int) -> None:
+        """Play the one sound, this much higher."""
+
+    def release_key(self, semitones: int) -> None:
+        """End the note of a key."""
+
+    def move_point(self, x: float | None, y: float | None) -> None:
+        """Move the point on the map, 0 to 1; None stays."""
+
+    def move_slider(self, name: str, amount: float) -> None:
+        """Move a slider, -1 to 1."""
+
+    def stop_all(self) -> None:
+        """End all notes."""
+
+
+class Controls:
+    """Hands messages to a target.
+
+    Parameters
+    ----------
+    target
+        What is played.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        #: Whether the keys play one sound at different pitches, instead of the pads.
+        self.plays_pitches = False
+        #: Names of the sliders, in their order.
+        self.sliders: tuple[str, ...] = ()
+        self._learned: dict[int, str] = {}
+        self._learning: str | None = None
+        self._pedals: set[int] = set()  # channels whose sustain pedal is down
+        self._held: set[tuple[int, int]] = set()  # channel and number of notes that it holds
+        #: Called with controller and target once it is learned, on the port's thread.
+        self.on_learned: Callable[[int, str], None] = lambda _controller, _target: None
+
+    # Controllers.
+
+    def target_of(self, controller: int) -> str | None:
+        """Return what a controller moves: "x", "y", the name of a slider, or nothing."""
+        if controller in self._learned:
+            return self._learned[controller]
+        found = _POINT_CONTROLLERS.get(controller)
+        number = controller - _FIRST_SLIDER
+        if found is None and 0 <= number < len(self.sliders):
+            found = self.sliders[number]
+        return found if found not in self._learned.values() else None
+
+    def controller_of(self, target: str) -> int | None:
+        """Return the controller that moves a target."""
+        return next((number for number in range(FIRST_MODE) if self.target_of(number) == target), None)
+
+    def learn(self, target: str | None) -> None:
+        """Let the next controller that is moved move this target; None: no longer.
+
+        Channel mode messages have numbers of controllers, too, but no knob sends them: they are not waited for.
+        """
+        self._learning = target
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was learned, as plain values."""
+        return {str(number): target for number, target in self._learned.items()}
+
+    def restore(self, data: Mapping[str, Any]) -> None:
+        """Take over what was learned; what does not fit is passed over."""
+        for text, target in data.items():
+            if text.isdecimal() and int(text) < FIRST_MODE and isinstance(target, str) and 0 < len(target) < 40:
+                self._learned[int(text)] = target
+
+    # Messages.
+
+    def take_midi(self, message: MidiMessage) -> None:
+        """Carry out a MIDI message of any channel."""
+        if message.status in (NOTE_ON, NOTE_OFF):
+            self._key(message)
+        elif message.status == CONTROL and message.number in ALL_OFF:
+            self._held.clear()
+            self._target.stop_all()
+        elif message.status == CONTROL and (message.number == RESET or self._is_pedal(message.number)):
+            self._press_pedal(message.channel, message.number == SUSTAIN and message.value >= PEDAL_DOWN)
+        elif message.status == CONTROL and message.number < FIRST_MODE:
+            self._control(message.number, message.value)
+
+    def lift_pedals(self) -> None:
+        """Let go of the sustain pedals, where it may not be received that a player does."""
+        for channel in tuple(self._pedals):
+            self._press_pedal(channel, False)
+
+    def take_osc(self, address: str, values: Sequence[Any]) -> None:
+        """Carry out an OSC message; one that is not known, or has other values, is passed over."""
+        parts = address.removeprefix(f"{ADDRESS}/").split("/")
+        numbers = [float(value) for value in values if isinstance(value, int | float) and abs(value) < 1e6]
+        match parts, numbers:
+            case ["pad", text], [velocity] if text.isdecimal() and 1 <= int(text) <= PADS:
+                self._pad(int(text) - 1, _velocity(velocity))
+            case ["note"], [note, velocity] if 0 <= note <= 127:
+                self._note(round(note), _velocity(velocity))
+            case ["point"], [x, y]:
+                self._target.move_point(_within(x, 0.0), _within(y, 0.0))
+            case ["slider", name], [amount] if name in self.sliders:
+                self._target.move_slider(name, _within(amount, -1.0))
+            case ["stop"], _:
+                self._target.stop_all()
+
+    def _key(self, message: MidiMessage) -> None:
+        """Begin a note, or end it unless the pedal holds it."""
+        velocity, key = message.value if message.status == NOTE_ON else 0, (message.channel, message.number)
+        if not velocity and message.channel in self._pedals and SUSTAIN not in self._learned:
+            self._held.add(key)
+            return
+        self._held.discard(key)
+        self._note(message.number, velocity)
+
+    def _is_pedal(self, controller: int) -> bool:
+        return controller == SUSTAIN and self._learning is None and SUSTAIN not in self._learned
+
+    def _press_pedal(self, channel: int, is_down: bool) -> None:
+        if is_down:
+            self._pedals.add(channel)
+            return
+        self._pedals.discard(channel)
+        for key in tuple(self._held):  # other ports may add to them
+            if key[0] == channel:
+                self._held.discard(key)
+                self._note(key[1], 0)
+
+    def _note(self, note: int, velocity: int) -> None:
+        if not self.plays_pitches:
+            if 0 <= note - FIRST_PAD < PADS:
+                self._pad(note - FIRST_PAD, velocity)
+        elif velocity:
+            self._target.strike_key(note - OWN_PITCH, velocity)
+        else:
+            self._target.release_key(note - OWN_PITCH)
+
+    def _pad(self, pad: int, velocity: int) -> None:
+        if velocity:
+            self._target.strike_pad(pad, velocity)
+        else:
+            self._target.release_pad(pad)
+
+    def _control(self, controller: int, value: int) -> None:
+        learning, self._learning = self._learning, None
+        if learning is not None:
+            self._learned = {number: name for number, name in self._learned.items() if name != learning}
+            self._learned[controller] = learning
+            self.on_learned(controller, learning)
+        target = self.target_of(controller)
+        if target == POINT_X:
+            self._target.move_point(value / 127, None)
+        elif target == POINT_Y:
+            self._target.move_point(None, value / 127)
+        elif target is not None:
+            self._target.move_slider(target, _within((value - 64) / 63, -1.0))
+
+
+def _within(value: float, low: float) -> float:
+    return min(max(value, low), 1.0)
+
+
+def _velocity(share: float) -> int:
+    return max(1, round(127 * min(share, 1.0))) if share > 0 else 0

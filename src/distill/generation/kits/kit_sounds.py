@@ -1,0 +1,81 @@
+"""Generates the sounds of a kit, each with its round-robins and velocity layers."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from distill.audio.decoding.sound_file import FloatArray
+from distill.generation.generated_sound import GenerationCancelled
+from distill.generation.kits.kit_plan import KitPlan
+from distill.generation.kits.kit_writer import KitSound, Layer
+from distill.generation.new_sounds import make_new
+from distill.models.inference import OpenModel
+
+
+def kit_sounds(
+    model: OpenModel,
+    model_file: Path,
+    plan: KitPlan,
+    seed: int | None = None,
+    cancel_event: threading.Event | None = None,
+) -> list[KitSound]:
+    """Return new sounds for a kit, in mono; each file holds the recipe of its sound.
+
+    Parameters
+    ----------
+    model, model_file
+        The model, and where it was opened from.
+    plan
+        Number of sounds and of their versions.
+    seed
+        Start of the draw; by chance where None.
+    cancel_event
+        Ends the work after the sound in hand.
+
+    Raises
+    ------
+    ValueError
+        The model cannot generate new sounds.
+    GenerationCancelled
+        ``cancel_event`` was set.
+    """
+    sounds = []
+    for new in make_new(model, model_file, plan.count, seed, cancel_event=cancel_event, mono=True):
+        if cancel_event is not None and cancel_event.is_set():
+            raise GenerationCancelled
+        recipe = new.recipe
+        sound = in_versions(model, new.audio, plan, recipe.seed + recipe.number, recipe.to_text())
+        sounds.append(replace(sound, name=f"{recipe.model_name} {recipe.draw_name}"))
+    return sounds
+
+
+def in_versions(model: OpenModel, audio: FloatArray, plan: KitPlan, seed: int, comment: str = "") -> KitSound:
+    """Return a sound ``[N]`` for a kit with the variations that the plan asks for beside it."""
+    return KitSound(tuple(_layers([audio, *_variations(model, audio, plan, seed)], plan)), comment)
+
+
+def _variations(model: OpenModel, audio: FloatArray, plan: KitPlan, seed: int) -> list[FloatArray]:
+    """Return as many variations of a sound as the plan needs beside the sound itself."""
+    needed = plan.turns * plan.layers - 1
+    if not needed:
+        return []
+    return [sound[0].numpy() for sound in model.vary(torch.from_numpy(audio)[None], needed, plan.strength, seed)]
+
+
+def _layers(versions: list[FloatArray], plan: KitPlan) -> Iterator[Layer]:
+    """Yield the layers from soft to loud, which get the versions from dark to bright."""
+    ordered = sorted(versions, key=brightness)
+    edges = np.linspace(0, 127, plan.layers + 1).round().astype(int).tolist()
+    for number in range(plan.layers):
+        takes = tuple(ordered[number * plan.turns : (number + 1) * plan.turns])
+        yield Layer(takes, edges[number] + 1, edges[number + 1])
+
+
+def brightness(audio: FloatArray) -> float:
+    """Return the spectral centroid of a sound ``[N]``, as a share of half the sample rate."""
+    power = np.square(np.abs(np.fft.rfft(audio)))
+    return float(power @ np.linspace(0, 1, len(power)) / max(float(power.sum()), 1e-12))

@@ -1,0 +1,556 @@
+"""Plays a model's map: opens it, and turns positions, paths and variations into generated sounds.  No Qt.
+
+What is made is kept with its recipe in the history of generated sounds.  Every method may take a while; a window calls
+them on a background thread.  torch is imported by the first `open`.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray
+from distill.errors import Cancelled, DistillError, SoundError
+from distill.generation.history.kept_weights import keep_weights, weights_id
+from distill.generation.history.listed_sounds import keep
+from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory
+from distill.generation.kits.kit_plan import KitPlan
+from distill.generation.kits.kit_writer import Kit, KitSound, check_folder, single, write_kit
+from distill.generation.recipe import EXTENDED, MAPPED, MORPHED, REPAINTED, VARIED, Recipe, read_recipe
+from distill.generation.sources import MOST_SOURCE_S, measure_source
+from distill.names import plain_name
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from distill.generation.map.copy_check import OwnSounds
+    from distill.models.inference import OpenModel
+
+Position = tuple[float, float]
+
+#: How new a sound is.
+NEW, CLOSE, COPY = "new", "close", "copy"
+
+#: Share of the training sounds that lie nearer to another one than a sound that is called close.
+CLOSE_NEWNESS = 0.25
+
+#: Why nothing can be played, where no other reason is known.
+_NO_MODEL = "No model with a map is open. Choose one on the Models page."
+#: Characters of a sound's name in the name of one that is made from it.
+_NAME_PART = 24
+#: Distance from a sound of the map within which a new one is at the same place; the map is 1 wide.
+_SAME_PLACE = 1e-3
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How near a sound is to the sounds that its model was trained on.
+
+    Attributes
+    ----------
+    word
+        `NEW`, `CLOSE` or `COPY`.
+    name
+        Of the nearest of those sounds.
+    file
+        Its file, where it was found on this computer.
+    """
+
+    word: str
+    name: str
+    file: Path | None
+
+
+@dataclass(frozen=True)
+class JudgedSound:
+    """A sound that was made, and how new it is; None where the model file holds nothing to compare with."""
+
+    path: Path
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True)
+class WrittenKit:
+    """A kit that was written, the number of its sounds, and how many of them have more than one version."""
+
+    kit: Kit
+    sounds: int
+    varied: int
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A slider of a model: its name, what a higher value does, and its measured rank correlation."""
+
+    name: str
+    help: str
+    strength: float
+
+
+@dataclass(frozen=True)
+class ShownMap:
+    """A map as plain values, one for each chunk unless said otherwise.
+
+    Attributes
+    ----------
+    positions
+        x and y, within 0 and 1.
+    sounds
+        Numbers of the sounds.
+    starts, seconds
+        Where a chunk begins in the file of its sound, and its length.
+    brightness, loudness
+        What dots can be coloured by.
+    names
+        One for each sound.
+    files
+        Files of the sounds that were found on this computer, by number.
+    sliders
+        The model's sliders.
+    most
+        Range of a slider: from minus this to this.
+    """
+
+    positions: tuple[Position, ...]
+    sounds: tuple[int, ...]
+    starts: tuple[float, ...]
+    seconds: tuple[float, ...]
+    brightness: tuple[float, ...]
+    loudness: tuple[float, ...]
+    names: tuple[str, ...]
+    files: Mapping[int, Path]
+    sliders: tuple[Slider, ...]
+    most: float
+
+    def nearest(self, position: Position, count: int = 8) -> list[int]:
+        """Return the numbers of the chunks nearest to a position, at most one for each sound."""
+        x, y = position
+        order = sorted(
+            range(len(self.positions)),
+            key=lambda row: (self.positions[row][0] - x) ** 2 + (self.positions[row][1] - y) ** 2,
+        )
+        first: dict[int, int] = {}
+        for row in order:
+            first.setdefault(self.sounds[row], row)
+            if len(first) == count:
+                break
+        return list(first.values())
+
+    def between(self, row: int) -> Position:
+        """Return a position between a chunk and the nearest one of another sound; its own without one.
+
+        It is a little nearer to the chunk, so that two that are nearest to each other give two positions.
+        """
+        others = [near for near in self.nearest(self.positions[row], 3) if self.sounds[near] != self.sounds[row]]
+        (x, y), (u, v) = self.positions[row], self.positions[(others or [row])[0]]
+        return 0.6 * x + 0.4 * u, 0.6 * y + 0.4 * v
+
+    def spread(self, count: int) -> list[int]:
+        """Return the numbers of ``count`` chunks that lie far from each other: each is the furthest from those before.
+
+        Fewer are returned where the map has fewer chunks.
+        """
+        chosen = self.nearest((0.5, 0.5), 1)
+        distance = [float("inf")] * len(self.positions)
+        while len(chosen) < min(count, len(self.positions)):
+            x, y = self.positions[chosen[-1]]
+            for row, (u, v) in enumerate(self.positions):
+                distance[row] = min(distance[row], (u - x) ** 2 + (v - y) ** 2)
+            chosen.append(max(range(len(distance)), key=distance.__getitem__))
+        return chosen
+
+
+class MapSession:
+    """Generates sounds with one model at a time and keeps them in the history of generated sounds."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # a cancelled task may still compute while the next one starts
+        self._model: OpenModel | None = None
+        self._reason = _NO_MODEL
+        self._file = Path()
+        self._map_id = ""
+        self._known: dict[object, GeneratedEntry] = {}
+        self._noting = threading.Lock()  # for what is known: a file is either handed out or discarded
+        self._superseded: set[Path] = set()
+        self._shown: ShownMap | None = None
+        self._own: tuple[ShownMap, OwnSounds] | None = None
+        self._own_lock = threading.Lock()
+
+    def open(self, model_file: Path) -> ShownMap:
+        """Open a model and return its map.
+
+        Raises
+        ------
+        DistillError
+            The model cannot be opened, or has no map.
+        """
+        from distill.generation.map.json_and_svg import sound_name
+        from distill.generation.map.map_recipes import map_id
+        from distill.generation.map.map_sounds import map_of, sliders_of
+        from distill.generation.map.training_sound_files import find_sounds, sounds_of_runs
+        from distill.models.latent_space.sliders import MOST_AMOUNT
+        from distill.models.persistence import open_model
+
+        with self._lock, self._noted_reason():
+            self._model, self._known = None, {}
+            model = open_model(model_file)
+            shown = map_of(model)
+            sliders = sliders_of(model)
+            self._map_id = map_id(model)
+            self._model, self._file = model, model_file
+            for identity in (self._map_id, weights_id(model)):
+                keep_weights(model_file, identity)  # a resumed run replaces the file
+        files = find_sounds(shown.fingerprints, sounds_of_runs(model_file))
+        names = {fingerprint: path.stem for fingerprint, path in files.items()}
+        result = ShownMap(
+            tuple((x, y) for x, y in shown.positions.tolist()),
+            tuple(shown.sounds.tolist()),
+            tuple(shown.starts.tolist()),
+            tuple(shown.seconds.tolist()),
+            tuple(shown.brightness.tolist()),
+            tuple(shown.loudness.tolist()),
+            tuple(sound_name(shown, number, names) for number in range(len(shown.fingerprints))),
+            {n: files[text] for n, text in enumerate(shown.fingerprints) if text in files},
+            tuple(Slider(d.name, d.help, d.strength) for d in sliders.directions) if sliders else (),
+            MOST_AMOUNT,
+        )
+        self._shown, self._own = result, None
+        return result
+
+    def sound_at(self, position: Position, moves: Mapping[str, float]) -> Path:
+        """Return the file of the sound at a position after the sliders' moves.
+
+        Raises
+        ------
+        DistillError
+            No model is open, or the file cannot be written.
+        """
+        from distill.generation.map.map_recipes import audio_of_map, recipe_at
+
+        with self._lock:
+            model = self._opened()
+            recipe = recipe_at(model, self._file, self._map_id, position, moves)
+            key = (recipe.positions, recipe.moves)
+            return self._known_or(key, self._name_at(position), recipe, lambda: audio_of_map(model, recipe))
+
+    def sound_along(self, path: Sequence[Position], seconds: float) -> Path:
+        """Return the file of one sound that moves along a path.
+
+        Raises
+        ------
+        DistillError
+            No model is open, or the file cannot be written.
+        """
+        from distill.generation.map.map_recipes import audio_of_map, recipe_along
+
+        with self._lock:
+            model = self._opened()
+            recipe = recipe_along(model, self._file, self._map_id, path, seconds)
+            key = (recipe.positions, seconds)
+            return self._known_or(key, f"Path {seconds:.1f} s", recipe, lambda: audio_of_map(model, recipe))
+
+    def variations(
+        self, source: Path, count: int, strength: float, seed: int, cancel: threading.Event | None = None
+    ) -> list[Path]:
+        """Return the files of variations of a sound file.
+
+        Raises
+        ------
+        DistillError
+            No model is open, the model or the sound cannot be used, or a file cannot be written.
+        """
+        names = [f"{_stem(source)} variation {number + 1}" for number in range(count)]
+        return self._of_sound(names, VARIED, source, None, cancel, count=count, strength=strength, seed=seed)
+
+    def morph(self, first: Path, second: Path, steps: int, cancel: threading.Event | None = None) -> list[Path]:
+        """Return the files of the steps from one sound file to another.
+
+        Raises
+        ------
+        DistillError
+            No model is open, the model or a sound cannot be used, or a file cannot be written.
+        """
+        names = [f"{_stem(first)} to {_stem(second)} {number + 1}" for number in range(steps)]
+        return self._of_sound(names, MORPHED, first, second, cancel, count=steps)
+
+    def extend(self, source: Path, seconds: float, seed: int, cancel: threading.Event | None = None) -> Path:
+        """Return the file of a sound file that goes on for ``seconds`` more.
+
+        Raises
+        ------
+        DistillError
+            No model is open, the model or the sound cannot be used, or the file cannot be written.
+        """
+        return self._of_sound(
+            [f"{_stem(source)} and {seconds:.1f} s"], EXTENDED, source, None, cancel, seconds=seconds, seed=seed
+        )[0]  # fmt: skip
+
+    def repaint(self, source: Path, start: float, end: float, seed: int, cancel: threading.Event | None = None) -> Path:
+        """Return the file of a sound file with one part made anew, from ``start`` to ``end`` in seconds.
+
+        Raises
+        ------
+        DistillError
+            No model is open, the model or the sound cannot be used, or the file cannot be written.
+        """
+        return self._of_sound(
+            [f"{_stem(source)} repainted"], REPAINTED, source, None, cancel, start=start, end=end, seed=seed
+        )[0]  # fmt: skip
+
+    def follow_file(self, before: Path, path: Path) -> None:
+        """Know a sound under the name that its file has now; returns at once, also while sounds are made."""
+        for key, known in tuple(self._known.items()):
+            if known.path == before:
+                self._known[key] = replace(known, path=path)
+
+    def place_of(self, path: Path) -> tuple[Position, dict[str, float]] | None:
+        """Return the position of a sound on the open map and its moved sliders, or None for one from elsewhere."""
+        shown = self._shown
+        if shown is not None:
+            for number, file in shown.files.items():
+                if file == path and number in shown.sounds:
+                    return shown.positions[shown.sounds.index(number)], {}
+        recipe = read_recipe(path)
+        if recipe is None or recipe.kind != MAPPED or recipe.map != self._map_id:
+            return None
+        return recipe.positions[0], dict(recipe.moves)
+
+    def supersede(self, path: Path) -> None:
+        """Note that another sound has taken the place of one; see `discard_superseded`.  Returns at once."""
+        self._superseded.add(path)
+
+    def discard_superseded(self) -> None:
+        """Remove superseded sounds from the history of generated sounds, with their files.
+
+        Those that the user has starred or rejected stay, and so do those that were asked for again meanwhile.  What
+        cannot be removed, such as a file that is being read, is tried again by the next call.
+        """
+        if not self._superseded:
+            return
+        history = GeneratedHistory()
+        listed = {entry.path: entry for entry in history.list() if not (entry.starred or entry.rejected)}
+        with self._noting:
+            for path in tuple(self._superseded):
+                entry = listed.get(path)
+                with suppress(OSError):
+                    if entry is not None:
+                        history.announce_removal(entry.recipe)
+                        path.unlink(missing_ok=True)
+                        history.forget(entry.recipe)
+                        self._known = {key: known for key, known in self._known.items() if known.path != path}
+                    self._superseded.discard(path)
+
+    def judged(self, path: Path) -> JudgedSound:
+        """Return a generated sound with how new it is.
+
+        Raises
+        ------
+        DistillError
+            No model is open, or the sound cannot be read.
+        """
+        from distill.generation.map.copy_check import COPY_CORRELATION
+        from distill.generation.map.map_sounds import nearest_training_sound
+
+        with self._lock:
+            model, shown = self._opened(), self._shown
+            index = model.parts.index
+            if index is None or shown is None:
+                return JudgedSound(path, None)
+            audio = _mono(path)
+            number, newness = nearest_training_sound(model, index, audio)
+        # Outside of the lock: the next sound need not wait.
+        match = self._own_sounds(shown).find(audio[0].numpy())
+        word = NEW if newness > CLOSE_NEWNESS else CLOSE
+        if match.correlation >= COPY_CORRELATION:
+            number, word = match.number, COPY
+        elif newness == 0.0:
+            word = COPY
+        name = shown.names[number] if 0 <= number < len(shown.names) else ""
+        return JudgedSound(path, Verdict(word, name, shown.files.get(number)))
+
+    def _own_sounds(self, shown: ShownMap) -> "OwnSounds":
+        """Return the own sounds of a map, which are read once."""
+        from distill.generation.map.copy_check import OwnSounds
+
+        with self._own_lock:
+            if self._own is not None and self._own[0] is shown:
+                return self._own[1]
+            found = OwnSounds.of_files(shown.files)
+            self._own = (shown, found) if shown is self._shown else None  # another model may be open by now
+            return found
+
+    def export_kit(
+        self,
+        folder: Path,
+        title: str,
+        sounds: Sequence[Path],
+        plan: KitPlan,
+        progress: Callable[[int], None] = lambda _done: None,
+        pads: Sequence[int] = (),
+        cancel_event: threading.Event | None = None,
+    ) -> WrittenKit:
+        """Write a kit of sound files.
+
+        A sound that the open model has made gets the versions of the plan; others stay as they are, because the
+        model's versions of them would be copies that sound different.
+
+        Parameters
+        ----------
+        folder, title
+            As in `write_kit`.
+        sounds
+            One file for each pad.  Those of the kit are called after it.
+        plan
+            Versions of each sound; its count is not used.
+        progress
+            Called with the number of sounds that are ready.
+        pads
+            Numbers of the pads, from 1; without them the sounds are on the first pads.
+        cancel_event
+            Ends the work after the sound in hand; nothing is left behind.
+
+        Raises
+        ------
+        DistillError
+            A sound cannot be used, or the folder cannot be written to or holds something.
+        Cancelled
+            ``cancel_event`` was set.
+        """
+        check_folder(folder)
+        kit: list[KitSound] = []
+        varied = 0
+        try:
+            with self._lock:
+                for path, pad in zip(sounds, pads or range(1, len(sounds) + 1), strict=True):
+                    if cancel_event is not None and cancel_event.is_set():
+                        raise Cancelled
+                    kit.append(replace(self._for_kit(path, plan, len(kit)), name=path.stem, pad=pad))
+                    varied += len(kit[-1].layers[0].takes) * len(kit[-1].layers) > 1
+                    progress(len(kit))
+            return WrittenKit(write_kit(folder, title, kit, cancel_event=cancel_event), len(kit), varied)
+        except OSError as exc:
+            raise DistillError(f"{folder} cannot be written: {exc.strerror or exc}.") from exc
+
+    def close(self) -> None:
+        """Forget the model, unless it still computes; returns at once."""
+        if self._lock.acquire(blocking=False):
+            self._model, self._known = None, {}
+            self._lock.release()
+
+    @contextmanager
+    def _noted_reason(self) -> Iterator[None]:
+        """Note why a model cannot be opened."""
+        self._reason = _NO_MODEL
+        try:
+            yield
+        except DistillError as exc:
+            self._reason = str(exc)
+            raise
+
+    def _opened(self) -> "OpenModel":
+        if self._model is None:
+            raise DistillError(self._reason)
+        return self._model
+
+    def _name_at(self, position: Position) -> str:
+        """Return the name of a sound at a position: the two nearest sounds of the map, or the one of the same place.
+
+        It says where the sound was made, not what it sounds like, which is not known yet.
+        """
+        shown = self._shown
+        if shown is None or not shown.positions:
+            return "Sound"
+        near = shown.nearest(position, 2)
+        names = [plain_name(shown.names[shown.sounds[row]], most=_NAME_PART) for row in near]
+        x, y = shown.positions[near[0]]
+        is_same = (x - position[0]) ** 2 + (y - position[1]) ** 2 < _SAME_PLACE**2
+        return f"Near {names[0] if is_same else ' + '.join(names)}"
+
+    def _for_kit(self, path: Path, plan: KitPlan, seed: int) -> KitSound:
+        """Return a sound for a kit, in versions if the open model has made it and it is not too long to be varied."""
+        from distill.audio.decoding.sound_file import decode_sound
+        from distill.generation.kits.kit_sounds import in_versions
+
+        recipe = read_recipe(path)
+        with _named(path):
+            audio = decode_sound(path)
+        comment = recipe.to_text() if recipe is not None else ""
+        model = self._model
+        can_vary = model is not None and model.synthesizer.prior is not None
+        is_short = len(audio) <= MOST_SOURCE_S * SAMPLE_RATE
+        if model is None or not (can_vary and is_short) or recipe is None or recipe.model_id != model.metadata.model_id:
+            return single(audio, comment)
+        return in_versions(model, audio, plan, seed, comment)
+
+    def _of_sound(
+        self,
+        names: Sequence[str],
+        kind: str,
+        source: Path,
+        second: Path | None = None,
+        cancel: threading.Event | None = None,
+        **settings: Any,
+    ) -> list[Path]:
+        """Return the files, called ``names``, of what the model makes of a sound; raises `Cancelled` if that is set."""
+        from distill.generation.derived_sounds import make_from_sound
+
+        with self._lock, _readable_numbers():
+            for path in (source, second):
+                if path is not None:
+                    with _named(path):
+                        measure_source(path, kind, cancel)
+            # All of them, or none if it is stopped: the pads take them together.
+            sounds = list(make_from_sound(self._opened(), self._file, kind, source, second, cancel, **settings))
+            return [self._kept(name, sound.audio, sound.recipe).path for name, sound in zip(names, sounds, strict=True)]
+
+    def _known_or(self, key: object, name: str, recipe: Recipe, make: Callable[[], FloatArray]) -> Path:
+        """Return the file of a sound that is known by a key, made on first demand and where its file is gone."""
+        with self._noting:
+            known = self._known.get(key)
+            if known is not None and known.path.exists():
+                self._superseded.discard(known.path)
+                return known.path
+        made = self._kept(name, make(), recipe if known is None else known.recipe)
+        self._known[key] = made
+        return made.path
+
+    def _kept(self, name: str, audio: FloatArray, recipe: Recipe) -> GeneratedEntry:
+        """Keep a sound in the history, and the model for its recipe."""
+        kept = keep(name, audio, recipe).entry
+        keep_weights(self._file, recipe.map or recipe.weights)  # the last sound with them may have been removed
+        return kept
+
+
+def _mono(path: Path) -> "Tensor":
+    import torch
+
+    from distill.audio.decoding.sound_file import decode_sound
+
+    with _named(path):
+        return torch.from_numpy(decode_sound(path))[None]
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn the reason for which a sound cannot be used into a sentence that names it."""
+    try:
+        yield
+    except SoundError as exc:
+        raise SoundError(f"{path.name} cannot be used: {exc}. Choose another sound.") from exc
+
+
+def _stem(path: Path) -> str:
+    return path.stem.split(" variation ")[0].split(" to ")[0][:60]
+
+
+@contextmanager
+def _readable_numbers() -> Iterator[None]:
+    """Turn a number that a model refuses into a sentence for the user."""
+    try:
+        yield
+    except DistillError:
+        raise
+    except ValueError as exc:
+        raise DistillError(str(exc)) from exc

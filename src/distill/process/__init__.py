@@ -1,0 +1,1 @@
+"""This process: its environment, its signals, and how the Python interpreter runs."""

@@ -1,0 +1,103 @@
+"""A folder of checkpoints: which there are, which is the best, which are kept.
+
+Beside each ``checkpoint_epoch0007.pt`` lies ``checkpoint_epoch0007.meta.json`` with its epoch and losses, so that
+listing opens no checkpoint.  The sidecar is removed before its checkpoint is replaced and written after it: one that
+is there belongs to the checkpoint beside it, and one that is missing or damaged is made again from the checkpoint.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from distill.config.keywords import accept_keywords
+from distill.errors import CheckpointError
+from distill.runs.checkpoint_sidecar import read_sidecar, rebuild_sidecar, sidecar_of
+from distill.serialization.tensor_descriptions import read_stored
+
+
+def checkpoint_path(folder: Path, epoch: int) -> Path:
+    """Return the path of an epoch's checkpoint."""
+    return folder / f"checkpoint_epoch{epoch:04d}.pt"
+
+
+@accept_keywords(folder="checkpoint_dir")
+def list_checkpoints(checkpoint_dir: Path | str) -> list[dict[str, Any]]:
+    """Return ``path``, ``epoch``, ``train_loss`` and ``val_loss`` of each whole checkpoint of a folder, by epoch.
+
+    Sidecars alone are read.  One that is missing or damaged is made again from its checkpoint; a checkpoint that is
+    then found to be damaged itself is left out.
+    """
+    found = []
+    for path in sorted(Path(checkpoint_dir).glob("checkpoint_epoch*.pt")):
+        facts = read_sidecar(path) or rebuild_sidecar(path)
+        if facts is not None:
+            found.append({"path": path, **facts})
+    return sorted(found, key=lambda f: (f["epoch"], f["path"].name))
+
+
+@accept_keywords(folder="checkpoint_dir")
+def get_best_checkpoint(checkpoint_dir: Path | str) -> Path | None:
+    """Return the checkpoint of lowest validation loss, or None; one of an epoch in progress is never the best."""
+    measured = [f for f in list_checkpoints(checkpoint_dir) if f["val_loss"] is not None]
+    best = min(measured, key=lambda f: (f["val_loss"], f["epoch"]), default=None)
+    return None if best is None else Path(best["path"])
+
+
+def drop_later_checkpoints(folder: Path | str, epoch: int) -> list[Path]:
+    """Delete the checkpoints of later epochs than ``epoch``, from which a run goes on; return the deleted ones.
+
+    Those epochs are trained again.  Left where they are, their checkpoints would pass for the newest of the run: what
+    it writes from now on would be deleted as older, and a resume would take them up.  Nothing is deleted behind a link.
+    """
+    if Path(folder).is_symlink():
+        return []
+    later = [Path(f["path"]) for f in list_checkpoints(folder) if f["epoch"] > epoch]
+    for path in later:
+        path.unlink(missing_ok=True)
+        sidecar_of(path).unlink(missing_ok=True)
+    return later
+
+
+@accept_keywords(folder="checkpoint_dir")
+def manage_checkpoints(checkpoint_dir: Path | str, max_recent: int = 3) -> list[Path]:
+    """Delete all checkpoints but the newest ``max_recent`` and the best; return the deleted ones.
+
+    Checkpoints that cannot be read are neither counted nor deleted, whatever their sidecars say: a readable one is
+    never deleted in favour of them.  Nothing is deleted behind a link.
+
+    Raises
+    ------
+    ValueError
+        ``max_recent`` is under 1.
+    """
+    if max_recent < 1:
+        raise ValueError(f"max_recent must be at least 1, not {max_recent!r}.")
+    listed = list_checkpoints(checkpoint_dir)
+    if len(listed) <= max_recent or Path(checkpoint_dir).is_symlink():
+        return []
+    readable = [facts for facts in listed if _is_readable(Path(facts["path"]))]
+    measured = [facts for facts in readable if facts["val_loss"] is not None]
+    best = min(measured, key=lambda f: (f["val_loss"], f["epoch"]), default=None)
+    kept = [*readable[-max_recent:], *([] if best is None else [best])]
+    deleted = [Path(facts["path"]) for facts in readable if facts not in kept]
+    for path in deleted:
+        path.unlink(missing_ok=True)
+        sidecar_of(path).unlink(missing_ok=True)
+        _readable.pop(path, None)
+    return deleted
+
+
+#: Checkpoints that have been found readable, and the size, time and number of the file then.
+_readable: dict[Path, tuple[int, int, int]] = {}
+
+
+def _is_readable(path: Path) -> bool:
+    """Whether a checkpoint can be read; each file is read once as long as it does not change."""
+    try:
+        status = path.stat()
+        stamp = (status.st_size, status.st_mtime_ns, status.st_ino)
+        if _readable.get(path) != stamp:
+            read_stored(path, "checkpoint", CheckpointError)
+            _readable[path] = stamp
+    except (OSError, CheckpointError):
+        return False
+    return True

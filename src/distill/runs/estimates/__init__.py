@@ -1,0 +1,1 @@
+"""What a run will take, and what earlier runs on this computer took.  No torch here."""

@@ -1,0 +1,114 @@
+"""Measures while a model trains how near its new sounds lie to the sounds that it is trained on, as a set."""
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from distill.events import EpochMetrics, VQEpochMetrics
+from distill.models.detail_by_example import EVENNESS
+from distill.models.families.family import ModelFamily
+from distill.models.nearest_training_sound import FEWEST_SOUNDS, describe_texture, kernel_distance
+from distill.models.priors.window_prior import WindowPrior
+from distill.models.sound_parts import build_detail, draw_points
+from distill.training.dataset import FeatureDataset
+
+#: New sounds that are drawn for a figure, and the seed of the draw: the same for all epochs.
+_DRAWN, _SEED = 128, 0
+#: Most sounds of the corpus that they are compared with, and that they get detail from.
+_MOST_SOUNDS, _MOST_DETAIL = 256, 128
+#: Steps of the network after which it is measured again; it costs less than three hundredths of them.
+_STEPS_APART = 240
+_BATCH = 32
+
+_T = TypeVar("_T")
+
+
+class NewSoundMeter:
+    """Compares the beginnings of new sounds with those of the sounds of a run.
+
+    Parameters
+    ----------
+    family
+        Of the run.
+    datasets
+        Its training and its held-out sounds; both are what new sounds should be like.  New sounds get detail from the
+        training sounds, as those of a finished model do: without it all are blurred, and differ in that alone.
+    """
+
+    def __init__(self, family: ModelFamily, datasets: Sequence[FeatureDataset]) -> None:
+        self._family, self._datasets = family, datasets
+
+    @property
+    def can_measure(self) -> bool:
+        """Whether there are enough sounds to compare with."""
+        return sum(len(dataset.layout.sounds) for dataset in self._datasets) >= FEWEST_SOUNDS
+
+    @cached_property
+    def _corpus(self) -> Tensor:
+        """Textures of the beginnings of the sounds ``[M, D]``, of at most `_MOST_SOUNDS` of them."""
+        beginnings = [(dataset, item) for dataset in self._datasets for item in _beginnings(dataset)]
+        return torch.cat(
+            [describe_texture(dataset[item][None]) for dataset, item in _thinned(beginnings, _MOST_SOUNDS)]
+        )
+
+    @cached_property
+    def _examples(self) -> Tensor:
+        """Features ``[N, C, F, T]`` of the beginnings of training sounds that new sounds get detail from."""
+        trained = self._datasets[0]
+        return torch.stack([trained[item] for item in _thinned(_beginnings(trained), _MOST_DETAIL)])
+
+    @torch.no_grad()
+    def measure(
+        self, network: nn.Module, prior: WindowPrior, autocast: Callable[[], AbstractContextManager[Any]] = nullcontext
+    ) -> float | None:
+        """Return the kernel distance of new sounds of a network and its prior; 0 is the distribution of the corpus.
+
+        It falls below 0 where new sounds are closer to single sounds of the corpus than those are to each other, and
+        ranks models there, too.  None is returned where the network gives values that are not finite.  The network
+        computes under ``autocast``, and is left in the mode in which it was.
+        """
+        was_training = network.training
+        network.eval()
+        try:
+            points = draw_points(self._family, network, prior, _DRAWN, _SEED)
+            assert points is not None
+            with autocast():
+                parts = torch.split(points, _BATCH)
+                generated = [self._family.from_points(network, part).float().cpu() for part in parts]
+                if not all(bool(part.isfinite().all()) for part in generated):
+                    return None
+                owner = torch.arange(len(self._examples))
+                detail = build_detail(self._family, network, self._examples, owner, points.device)
+        finally:
+            network.train(was_training)
+        textures = [describe_texture(detail.add(part, evenness=EVENNESS)) for part in generated]
+        distance = kernel_distance(torch.cat(textures), self._corpus)
+        return distance if math.isfinite(distance) else None
+
+
+def _thinned(beginnings: Sequence[_T], most: int) -> Sequence[_T]:
+    """Return at most so many of the beginnings, evenly from among all."""
+    return beginnings[:: max(1, -(-len(beginnings) // most))]
+
+
+def _beginnings(dataset: FeatureDataset) -> list[int]:
+    """Return the numbers of the first chunks of the sounds, as they are, without variants."""
+    return [item for item in range(dataset.layout.chunks) if dataset.offset[item] == 0]
+
+
+def is_due(epochs: Sequence[EpochMetrics | VQEpochMetrics], steps_per_epoch: int, is_last: bool) -> bool:
+    """Return whether new sounds are measured after the epoch that follows ``epochs``.
+
+    It depends on the epochs alone, so that a run which is resumed measures the same ones.
+    """
+    since = 1
+    for epoch in reversed(epochs):
+        if epoch.new_sound_distance is not None:
+            break
+        since += 1
+    return is_last or since * steps_per_epoch >= _STEPS_APART

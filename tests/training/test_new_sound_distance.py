@@ -1,0 +1,114 @@
+"""The distance of new sounds from the corpus while a model trains."""
+
+import math
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from distill.events import EpochMetrics, VQEpochMetrics
+from distill.models.priors.window_prior import WindowPrior
+from distill.training import train
+from distill.training.steps import new_sound_distance
+from distill.training.steps.new_sound_distance import NewSoundMeter, is_due
+from tests.training.conftest import RUN, Finished, MakeConfig, write_sounds
+
+
+def epochs(*distances: float | None) -> list[EpochMetrics]:
+    values = enumerate(distances)
+    return [EpochMetrics(n, 9, 0.5, 0.5, 0.5, 0.1, 9.0, 0.0, 1e-3, 1, 1, new_sound_distance=x) for n, x in values]
+
+
+@pytest.mark.parametrize(
+    ("known", "steps", "is_last", "due"),
+    [
+        ((), 240, False, True),  # one epoch is enough steps
+        ((), 60, False, False),
+        ((None, None, None), 60, False, True),
+        ((None, None, 30.0), 60, False, False),
+        ((None, 30.0, None, None, None), 60, False, True),
+        ((), 1, True, True),
+    ],
+)
+def test_it_is_measured_as_often_as_it_is_cheap(
+    known: tuple[float | None, ...], steps: int, is_last: bool, due: bool
+) -> None:
+    assert is_due(epochs(*known), steps, is_last) is due
+
+
+def test_a_run_measures_its_last_epoch(done: Finished) -> None:
+    told = [event.new_sound_distance for event in done.told(EpochMetrics)]
+    assert told[:-1] == [None] * (RUN.max_epochs - 1)  # an epoch of this run has few steps
+    assert math.isfinite(told[-1])
+
+
+def test_too_few_sounds_are_not_measured(make_config: MakeConfig, tmp_path: Path) -> None:
+    told: list[Any] = []
+    sounds = write_sounds(tmp_path / "sounds", 5)
+    train(make_config(max_epochs=1), sounds, tmp_path / "run", "cpu", told.append)
+    assert [event.new_sound_distance for event in told if isinstance(event, (EpochMetrics, VQEpochMetrics))] == [None]
+
+
+class Network(torch.nn.Module):
+    """Decodes a point to a picture of one column: its numbers are the levels of the bands."""
+
+    latent_dim = 32
+
+
+def family_and_sounds(features: torch.Tensor) -> tuple[Any, Any]:
+    family = SimpleNamespace(
+        prior_components=None,
+        point_dim=lambda network: 32,
+        from_points=lambda network, points: points[:, None, :, None].repeat(1, 1, 1, 16),
+        reconstruct=lambda network, features: features,
+    )
+    count = len(features)
+
+    class Sounds:
+        layout = SimpleNamespace(sounds=[None] * count, chunks=count)
+        offset = torch.zeros(count)
+
+        def __getitem__(self, item: int) -> torch.Tensor:
+            return features[item]
+
+    return family, Sounds()
+
+
+def test_a_prior_of_the_corpus_is_near_it_and_another_one_is_not() -> None:
+    levels = torch.randn(120, 32, generator=torch.Generator().manual_seed(0))
+    family, sounds = family_and_sounds(levels[:, None, :, None].repeat(1, 1, 1, 16))
+    meter, network = NewSoundMeter(family, [sounds]), Network().train()
+    near, far = WindowPrior(32, width=8, blocks=1), WindowPrior(32, width=8, blocks=1)
+    near.flow.fit(levels, torch.zeros_like(levels))
+    far.flow.fit(3 * levels + torch.linspace(-2, 2, 32), torch.zeros_like(levels))
+    stream = torch.get_rng_state()
+    assert meter.can_measure
+    found = meter.measure(network, near), meter.measure(network, far)
+    assert None not in found
+    assert found[0] < 30 < found[1]  # type: ignore[operator]
+    assert meter.measure(network, near) == meter.measure(network, near)
+    assert network.training
+    assert torch.equal(torch.get_rng_state(), stream), "nobody else's draws are changed"
+
+
+def test_a_distance_below_zero_is_kept_and_one_that_is_no_number_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    levels = torch.randn(20, 32, generator=torch.Generator().manual_seed(0))
+    family, sounds = family_and_sounds(levels[:, None, :, None].repeat(1, 1, 1, 16))
+    prior = WindowPrior(32, width=8, blocks=1)
+    prior.flow.fit(levels, torch.zeros_like(levels))
+    measured = []
+    for distance in (-3.5, math.inf):
+        monkeypatch.setattr(new_sound_distance, "kernel_distance", lambda given, reference, found=distance: found)
+        measured.append(NewSoundMeter(family, [sounds]).measure(Network(), prior))
+    assert measured == [-3.5, None]
+
+
+def test_a_network_that_gives_no_numbers_has_no_distance() -> None:
+    levels = torch.randn(20, 32, generator=torch.Generator().manual_seed(0))
+    family, sounds = family_and_sounds(levels[:, None, :, None].repeat(1, 1, 1, 16))
+    family.from_points = lambda network, points: torch.full((len(points), 1, 32, 16), torch.nan)
+    prior = WindowPrior(32, width=8, blocks=1)
+    prior.flow.fit(levels, torch.zeros_like(levels))
+    assert NewSoundMeter(family, [sounds]).measure(Network(), prior) is None
