@@ -34,11 +34,6 @@ _MAX_STEM = 40
 _WAITS_FOR_READERS = os.name == "nt"
 _MOST_WAIT_S, _BETWEEN_TRIES_S = 1.0, 0.02
 
-_BLOCK_BYTES = 1 << 20
-
-
-# --- writing ----------------------------------------------------------------------------------------------------
-
 
 @contextmanager
 def write_whole(path: Path, tidies: bool = True) -> Iterator[IO[bytes]]:
@@ -318,30 +313,3 @@ def is_access_error(error: BaseException | None) -> bool:
     EINVAL does say something: it comes of a damaged archive whose parts lie at negative positions.
     """
     return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
-
-
-# --- content ----------------------------------------------------------------------------------------------------
-
-
-def content_hash(path: Path, check: Callable[[], None] | None = None) -> str:
-    """Return the hash of a file's content (blake2b, 40 hexadecimal digits).
-
-    Parameters
-    ----------
-    path
-        The file.
-    check
-        Called before each block; what it raises ends the reading.
-
-    Raises
-    ------
-    OSError
-        The file cannot be read.
-    """
-    digest = hashlib.blake2b(digest_size=20)
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            if check is not None:
-                check()
-            digest.update(block)
-    return digest.hexdigest()

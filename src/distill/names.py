@@ -89,3 +89,8 @@ def free_name(name: str, taken: Collection[str]) -> str:
     while f"{name} {number}".casefold() in known:
         number += 1
     return f"{name} {number}"
+
+
+def fold(text: str) -> str:
+    """Return text for comparing: lower case, without accents."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))

@@ -11,9 +11,9 @@ import soundfile
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.sound_file import decode_sound
-from distill.audio.stereo.channels import count_stereo, decode_channels, image_of_sound, is_stereo_file, stereo_text
 from distill.audio.stereo.moment_alignment import followed, heard_levels
 from distill.audio.stereo.mono_to_stereo import divide, render, render_stream
+from distill.audio.stereo.stereo_files import count_stereo, decode_channels, image_of_sound, is_stereo_file, stereo_text
 from distill.audio.stereo.stereo_image import (
     BANDS,
     COLUMN,
@@ -267,7 +267,7 @@ class TestFiles:
         sound = SoundCache().get(self.write(tmp_path / "a.wav", moving()))
         whole = image_of_sound(sound)
         assert len(whole) == columns_of(sound.samples)
-        monkeypatch.setattr("distill.audio.stereo.channels.image_of_file", None)
+        monkeypatch.setattr("distill.audio.stereo.stereo_files.image_of_file", None)
         part = image_of_sound(sound.part(10 * COLUMN, 20 * COLUMN))
         np.testing.assert_array_equal(part.balance, whole.balance[10:21])
         mono = image_of_sound(sound, stereo=False)

@@ -194,7 +194,7 @@ def _read_queue(folder: Path) -> None:
 
 
 def _pads(folder: Path) -> None:
-    from distill.generation.map.map_session import COPY, Verdict
+    from distill.generation.map.newness import COPY, Verdict
     from distill.gui.play.facts.verdicts import KeptVerdict
     from distill.gui.play.kept_pads import EMPTY, write_pads
     from distill.gui.play.pad_changes import PadState

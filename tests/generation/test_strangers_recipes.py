@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from distill.audio.cache.content_hash import content_hash
 from distill.errors import LibraryError, SoundError
-from distill.files import content_hash
 from distill.generation.recipe import MAPPED, NEW, TRANSFORMED, Recipe
 from distill.generation.remake import find_model, unchanged_source
 from distill.library.model_library import ModelLibrary

@@ -14,7 +14,7 @@ from distill.models.priors.window_prior import WindowPrior
 from distill.models.sound_parts import SoundParts
 from distill.models.synthesis import continuation, synthesizer
 from distill.models.synthesis.synthesizer import audible_difference
-from distill.models.synthesis.windows import blend, cut_windows
+from distill.models.synthesis.window_blend import blend, cut_windows
 from tests.support.models import LENGTHS, tone_model
 from tests.training.conftest import tone
 

@@ -15,7 +15,7 @@ from distill.models.file_format import MODEL_FORMAT_MARKER
 from distill.models.inference import LoadedModel, LoadedVQModel
 from distill.models.priors.window_prior import WindowPrior, WindowTable
 from distill.models.sound_parts import SoundParts
-from distill.models.synthesis.windows import cut_windows
+from distill.models.synthesis.window_blend import cut_windows
 from distill.serialization.archive import write_archive
 from distill.training import TrainingConfig, VQVAEConfig
 from tests.training.conftest import tone

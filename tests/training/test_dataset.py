@@ -16,8 +16,9 @@ from distill.audio.decoding.wav_writer import write_wav
 from distill.errors import NotEnoughSoundsError, SoundError
 from distill.models.families.vae import MelVAEFamily
 from distill.training import AudioTrainingDataset, RegularizationConfig, TrainingConfig, create_data_loaders
+from distill.training.data.epoch_batches import EpochBatches
 from distill.training.data.split import split_by_file
-from distill.training.dataset import EpochBatches, FeatureDataset, prepare_sounds
+from distill.training.dataset import FeatureDataset, prepare_sounds
 from tests.training.conftest import tone
 
 RATE = 48_000

@@ -16,7 +16,8 @@ from distill.events import Event, PreparationProgress
 from distill.models import open_model
 from distill.runs.run_record import RunRecord
 from distill.training import resume_run, train
-from distill.training.dataset import EpochBatches, FeatureDataset
+from distill.training.data.epoch_batches import EpochBatches
+from distill.training.dataset import FeatureDataset
 from tests.training.conftest import QUICK
 
 pytestmark = pytest.mark.usefixtures("_small_runs")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from distill.models.priors.window_prior import WindowPrior
-from distill.training.dataset import EpochBatches
+from distill.training.data.epoch_batches import EpochBatches
 from distill.training.steps.prior_training import LatentTable, PriorTraining, spread_by_file
 
 #: Items of three files: one of them long.

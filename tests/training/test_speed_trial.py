@@ -13,8 +13,9 @@ from distill.runs.estimates.measured_costs import FEWEST_STEPS, Figures, RunFact
 from distill.runs.estimates.stopwatch import Stopwatch
 from distill.runs.folder import RunFolder
 from distill.runs.preview_files import BEFORE_FOLDER
+from distill.training.data.epoch_batches import EpochBatches
 from distill.training.data.split import split_sounds
-from distill.training.dataset import AudioTrainingDataset, EpochBatches, prepare_sounds
+from distill.training.dataset import AudioTrainingDataset, prepare_sounds
 from distill.training.measuring import speed_trial
 from distill.training.measuring.material import material_of
 from tests.training.conftest import QUICK, RUN, Finished, MakeConfig, tone, write_sounds

@@ -363,7 +363,7 @@ def _from_sound(
     for path in (source, second):
         if path is not None:
             with _reading(path):
-                from distill.generation.sources import measure_source
+                from distill.generation.source_limits import measure_source
 
                 measure_source(path, kind, stop)  # a sound that cannot be used is reported before the model is opened
     check_wanted(stop)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from distill.audio.decoding.sound_file import FloatArray, decode_sound
-from distill.audio.stereo.channels import decode_channels, is_stereo_file
+from distill.audio.stereo.stereo_files import decode_channels, is_stereo_file
 from distill.computing.interruptible import Interruptible
 from distill.generation.generated_sound import (
     GeneratedSound,

@@ -11,7 +11,7 @@ from distill.audio.decoding.libsndfile import sndfile_name
 from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, measure_mono
 from distill.audio.export import export_sound
 from distill.audio.export_options import ExportOptions
-from distill.audio.stereo.channels import stream_channels
+from distill.audio.stereo.stereo_files import stream_channels
 from distill.errors import DistillError, SoundError
 from distill.generation.generation_service import Progress, Tell
 from distill.generation.history.listed_sounds import where_they_are

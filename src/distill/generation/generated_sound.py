@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from distill.audio.cache.content_hash import content_hash
 from distill.audio.decoding.sound_file import FloatArray, UnreachableSoundError, os_reason
 from distill.errors import Cancelled
-from distill.files import content_hash
 from distill.generation.history.kept_weights import weights_id
 from distill.generation.recipe import Recipe
 from distill.models.inference import OpenModel

@@ -10,8 +10,8 @@ import numpy as np
 from torch import Tensor
 
 from distill.audio.decoding.sound_file import FloatArray, MeasuredSound
-from distill.audio.stereo.channels import image_of_file, is_stereo_file, stream_channels
 from distill.audio.stereo.mono_to_stereo import render_stream
+from distill.audio.stereo.stereo_files import image_of_file, is_stereo_file, stream_channels
 from distill.audio.stereo.stereo_image import LEFT, MIX, RIGHT, StereoImage
 from distill.errors import ModelFileError, SoundError
 from distill.models.inference import OpenModel

@@ -1,7 +1,7 @@
 """A sound or a file of any length through a model, piece by piece: memory does not grow with the length.
 
 A transform takes overlapping windows in and gives one sound without seams out: the windows are faded into each other
-as features; see `distill.models.synthesis.windows`.  A reconstruction goes chunk by chunk.
+as features; see `distill.models.synthesis.window_blend`.  A reconstruction goes chunk by chunk.
 """
 
 import math
@@ -20,7 +20,7 @@ from distill.generation.recipe import RECONSTRUCTED, TRANSFORMED
 from distill.generation.stereo_copies import channels_of, image_of_source, in_stereo, with_dry
 from distill.models.inference import CHUNKS_AT_ONCE, OpenModel
 from distill.models.synthesis.features_to_sound import stream_of_features
-from distill.models.synthesis.windows import blend_stream, window_starts
+from distill.models.synthesis.window_blend import blend_stream, window_starts
 
 _WINDOWS_AT_ONCE = 8
 #: Samples of a sound that are looked at together.

@@ -4,7 +4,6 @@ Facts come from the model file and are kept in the library's index; the user's m
 """
 
 import math
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from distill.library.user_metadata import UserMetadata
 from distill.metrics_history import thinned
 from distill.models.file_format import KIND, check_format, read_settings
 from distill.models.metadata import ModelMetadata
+from distill.names import fold
 from distill.serialization.tensor_descriptions import read_stored
 
 #: Points of the loss curve that is shown small.
@@ -255,11 +255,6 @@ class ModelEntry:
             "file_bytes": self.file_bytes,
             "problem": self.problem,
         }
-
-
-def fold(text: str) -> str:
-    """Return text for comparing: lower case, without accents."""
-    return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
 
 
 def disambiguate(entries: Sequence[ModelEntry]) -> list[ModelEntry]:

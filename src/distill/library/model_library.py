@@ -21,11 +21,11 @@ from typing import IO, Any
 from distill.errors import LibraryError, ModelFileError, UnknownModelError
 from distill.files import clear_partial_files, write_new, write_whole
 from distill.library.index import Deletion, Index, LibraryLock, Row, Stamp, index_folder, read_row, stamp_of
-from distill.library.model_entry import ModelEntry, disambiguate, fold, read_facts
+from distill.library.model_entry import ModelEntry, disambiguate, read_facts
 from distill.library.user_metadata import UserMetadata, read_user_metadata, write_user_metadata
 from distill.models.file_format import KIND, SUFFIX, library_path
 from distill.models.metadata import ModelMetadata
-from distill.names import slug
+from distill.names import fold, slug
 from distill.serialization.tensor_descriptions import read_content
 from distill.trash import move_to_trash, restore_from_trash
 

@@ -11,7 +11,6 @@
 """
 
 import json
-import logging
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -26,8 +25,6 @@ from distill.metrics_history import AnyHistory
 from distill.paths import RUN_MARKER
 from distill.runs.run_history import HISTORY
 from distill.runs.run_owner import LOCK, SignsOfLife, other_host
-
-log = logging.getLogger(__name__)
 
 MODEL = "model.distill"
 

@@ -1,7 +1,6 @@
 """What a run consists of: its request, its opened folder, its training data, and the state of its training."""
 
 import hashlib
-import logging
 import math
 import threading
 import time
@@ -39,8 +38,6 @@ from distill.training.steps.eta import EtaEstimator
 from distill.training.steps.learning_rate_schedule import CosineFactor
 from distill.training.steps.new_sound_distance import NewSoundMeter
 from distill.training.steps.prior_training import PriorTraining
-
-log = logging.getLogger("distill.training")
 
 
 @dataclass(frozen=True)

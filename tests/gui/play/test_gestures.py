@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.generation.history.listed_sounds import keep, set_stars
 from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory
-from distill.generation.map.map_session import Position, ShownMap
+from distill.generation.map.shown_map import Position, ShownMap
 from distill.generation.recipe import MAPPED, VARIED, Recipe
 from distill.gui.play import gestures, presenter
 from distill.gui.play.presenter import PlayPresenter

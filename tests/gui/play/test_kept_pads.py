@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from distill import paths
-from distill.generation.map.map_session import CLOSE, Verdict
+from distill.generation.map.newness import CLOSE, Verdict
 from distill.gui.play import kept_pads
 from distill.gui.play.facts.verdicts import KeptVerdict
 from distill.gui.play.kept_pads import EMPTY, read_pads, write_pads

@@ -13,7 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton, QSlider, QWidget
 from pytestqt.qtbot import QtBot
 
-from distill.generation.map.map_session import Slider
+from distill.generation.map.shown_map import Slider
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.widgets.key_help import key_groups
 from distill.gui.widgets.text import plain_tip

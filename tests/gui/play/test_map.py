@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from distill.generation.map.map_session import Position, ShownMap
+from distill.generation.map.shown_map import Position, ShownMap
 from distill.gui.play.facts import wave_reader
 from distill.gui.play.facts.sound_facts import read_wave
 from distill.gui.play.map_view import MapView

@@ -20,7 +20,8 @@ from pytestqt.qtbot import QtBot
 
 from distill.files import write_whole
 from distill.generation.kits.kit_plan import KitPlan
-from distill.generation.map.map_session import COPY, NEW, JudgedSound, ShownMap, Verdict
+from distill.generation.map.newness import COPY, NEW, JudgedSound, Verdict
+from distill.generation.map.shown_map import ShownMap
 from distill.gui.play.export import presenter as export_presenter
 from distill.gui.play.export.kit_dialog import KitDialog
 from distill.gui.play.pads import KEYS, PadGrid

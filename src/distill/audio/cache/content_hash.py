@@ -5,19 +5,23 @@ line that cannot be read is no memory of anything; losing all of them costs read
 why it does not go through `write_whole`: rewriting the whole list for each of 500 files would cost more than hashing.
 """
 
+import hashlib
 import json
 import os
 import stat
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from distill.audio.decoding.access_errors import link_reason
 from distill.audio.decoding.open_sound import UnreachableSoundError
 from distill.errors import Cancelled
-from distill.files import content_hash, write_whole
+from distill.files import write_whole
 from distill.json_files import parse_json
+
+_BLOCK_BYTES = 1 << 20
 
 # A file may be written twice within one tick of its time stamp (2 s on FAT); a younger one is hashed every time.
 _SETTLED_NS = 2_500_000_000
@@ -139,3 +143,27 @@ def _hash_file(path: Path, cancel_event: threading.Event | None) -> str:
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opening a pipe would wait for ever
         raise UnreachableSoundError("is not a regular file")
     return content_hash(path, check)
+
+
+def content_hash(path: Path, check: Callable[[], None] | None = None) -> str:
+    """Return the hash of a file's content (blake2b, 40 hexadecimal digits).
+
+    Parameters
+    ----------
+    path
+        The file.
+    check
+        Called before each block; what it raises ends the reading.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    digest = hashlib.blake2b(digest_size=20)
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            if check is not None:
+                check()
+            digest.update(block)
+    return digest.hexdigest()

@@ -43,7 +43,7 @@ def inspect(
         raise typer.BadParameter("--family, --epochs and --preset are for --estimate: add it, or leave them out.")
     from distill.audio.cache.sound_cache import SoundCache
     from distill.audio.sound_scan import check_sounds, scan_sounds
-    from distill.audio.stereo.channels import count_stereo
+    from distill.audio.stereo.stereo_files import count_stereo
     from distill.cli.inspection.estimate import estimate_as_json, print_estimate
     from distill.config.factory import make_config
     from distill.training.data.split import MIN_DIVIDED_CHUNKS
@@ -89,7 +89,7 @@ def inspect(
 def _print_inspection(
     usable: "list[SoundEntry]", skipped: dict[Path, str], passed_over: str, notes: list[str], stereo: int
 ) -> None:
-    from distill.audio.stereo.channels import stereo_text
+    from distill.audio.stereo.stereo_files import stereo_text
 
     for entry in usable:
         sound = f"{entry.duration_s:8.2f} s  {entry.sample_rate:6d} Hz  {entry.channels} ch"

@@ -18,8 +18,10 @@ from distill.generation.history.listed_sounds import keep
 from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory
 from distill.generation.kits.kit_plan import KitPlan
 from distill.generation.kits.kit_writer import Kit, KitSound, check_folder, single, write_kit
+from distill.generation.map.newness import CLOSE, CLOSE_NEWNESS, COPY, NEW, JudgedSound, Verdict
+from distill.generation.map.shown_map import Position, ShownMap, Slider
 from distill.generation.recipe import EXTENDED, MAPPED, MORPHED, REPAINTED, VARIED, Recipe, read_recipe
-from distill.generation.sources import MOST_SOURCE_S, measure_source
+from distill.generation.source_limits import MOST_SOURCE_S, measure_source
 from distill.names import plain_name
 
 if TYPE_CHECKING:
@@ -28,13 +30,6 @@ if TYPE_CHECKING:
     from distill.generation.map.copy_check import OwnSounds
     from distill.models.inference import OpenModel
 
-Position = tuple[float, float]
-
-#: How new a sound is.
-NEW, CLOSE, COPY = "new", "close", "copy"
-
-#: Share of the training sounds that lie nearer to another one than a sound that is called close.
-CLOSE_NEWNESS = 0.25
 
 #: Why nothing can be played, where no other reason is known.
 _NO_MODEL = "No model with a map is open. Choose one on the Models page."
@@ -45,121 +40,12 @@ _SAME_PLACE = 1e-3
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """How near a sound is to the sounds that its model was trained on.
-
-    Attributes
-    ----------
-    word
-        `NEW`, `CLOSE` or `COPY`.
-    name
-        Of the nearest of those sounds.
-    file
-        Its file, where it was found on this computer.
-    """
-
-    word: str
-    name: str
-    file: Path | None
-
-
-@dataclass(frozen=True)
-class JudgedSound:
-    """A sound that was made, and how new it is; None where the model file holds nothing to compare with."""
-
-    path: Path
-    verdict: Verdict | None
-
-
-@dataclass(frozen=True)
 class WrittenKit:
     """A kit that was written, the number of its sounds, and how many of them have more than one version."""
 
     kit: Kit
     sounds: int
     varied: int
-
-
-@dataclass(frozen=True)
-class Slider:
-    """A slider of a model: its name, what a higher value does, and its measured rank correlation."""
-
-    name: str
-    help: str
-    strength: float
-
-
-@dataclass(frozen=True)
-class ShownMap:
-    """A map as plain values, one for each chunk unless said otherwise.
-
-    Attributes
-    ----------
-    positions
-        x and y, within 0 and 1.
-    sounds
-        Numbers of the sounds.
-    starts, seconds
-        Where a chunk begins in the file of its sound, and its length.
-    brightness, loudness
-        What dots can be coloured by.
-    names
-        One for each sound.
-    files
-        Files of the sounds that were found on this computer, by number.
-    sliders
-        The model's sliders.
-    most
-        Range of a slider: from minus this to this.
-    """
-
-    positions: tuple[Position, ...]
-    sounds: tuple[int, ...]
-    starts: tuple[float, ...]
-    seconds: tuple[float, ...]
-    brightness: tuple[float, ...]
-    loudness: tuple[float, ...]
-    names: tuple[str, ...]
-    files: Mapping[int, Path]
-    sliders: tuple[Slider, ...]
-    most: float
-
-    def nearest(self, position: Position, count: int = 8) -> list[int]:
-        """Return the numbers of the chunks nearest to a position, at most one for each sound."""
-        x, y = position
-        order = sorted(
-            range(len(self.positions)),
-            key=lambda row: (self.positions[row][0] - x) ** 2 + (self.positions[row][1] - y) ** 2,
-        )
-        first: dict[int, int] = {}
-        for row in order:
-            first.setdefault(self.sounds[row], row)
-            if len(first) == count:
-                break
-        return list(first.values())
-
-    def between(self, row: int) -> Position:
-        """Return a position between a chunk and the nearest one of another sound; its own without one.
-
-        It is a little nearer to the chunk, so that two that are nearest to each other give two positions.
-        """
-        others = [near for near in self.nearest(self.positions[row], 3) if self.sounds[near] != self.sounds[row]]
-        (x, y), (u, v) = self.positions[row], self.positions[(others or [row])[0]]
-        return 0.6 * x + 0.4 * u, 0.6 * y + 0.4 * v
-
-    def spread(self, count: int) -> list[int]:
-        """Return the numbers of ``count`` chunks that lie far from each other: each is the furthest from those before.
-
-        Fewer are returned where the map has fewer chunks.
-        """
-        chosen = self.nearest((0.5, 0.5), 1)
-        distance = [float("inf")] * len(self.positions)
-        while len(chosen) < min(count, len(self.positions)):
-            x, y = self.positions[chosen[-1]]
-            for row, (u, v) in enumerate(self.positions):
-                distance[row] = min(distance[row], (u - x) ** 2 + (v - y) ** 2)
-            chosen.append(max(range(len(distance)), key=distance.__getitem__))
-        return chosen
 
 
 class MapSession:

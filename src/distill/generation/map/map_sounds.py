@@ -11,7 +11,7 @@ from distill.models.latent_space.descriptors import DESCRIPTORS, describe
 from distill.models.latent_space.latent_map import LatentMap
 from distill.models.latent_space.sliders import LatentAnalysis
 from distill.models.nearest_training_sound import SoundIndex
-from distill.models.synthesis.windows import blend
+from distill.models.synthesis.window_blend import blend
 
 #: Positions of a path that are decoded at most.
 MOST_STEPS = 64

@@ -31,7 +31,7 @@ from distill.generation.recipe import (
 from distill.gui.widgets.dragging import FileDragModel
 from distill.gui.widgets.list_model import MARKED_ROLE, ListModel
 from distill.gui.widgets.text import count_of, format_date, format_length, plain_tip
-from distill.library.model_entry import fold
+from distill.names import fold
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 

@@ -21,7 +21,8 @@ from distill.config.family_catalog import FAMILIES, family_info
 from distill.errors import ConfigurationError
 from distill.gui.widgets.list_model import ListModel
 from distill.gui.widgets.text import count_of, format_date, plain_tip
-from distill.library.model_entry import ModelEntry, fold
+from distill.library.model_entry import ModelEntry
+from distill.names import fold
 
 Index = QModelIndex | QPersistentModelIndex
 

@@ -23,7 +23,7 @@ from distill import paths
 from distill.audio.cache.content_hash import file_key
 from distill.control.pads_and_keys import GROUPS
 from distill.files import is_file, is_folder
-from distill.generation.map.map_session import CLOSE, COPY, NEW, Verdict
+from distill.generation.map.newness import CLOSE, COPY, NEW, Verdict
 from distill.gui.play.facts.verdicts import KeptVerdict, Verdicts
 from distill.gui.play.pad_changes import PadChanges, PadState
 from distill.gui.play.pads import COUNT, PadGrid

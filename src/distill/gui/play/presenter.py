@@ -9,7 +9,8 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QPoint, QTimer, Signal
 
-from distill.generation.map.map_session import MapSession, Position, ShownMap
+from distill.generation.map.map_session import MapSession
+from distill.generation.map.shown_map import Position, ShownMap
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.play.control import ControlPresenter
 from distill.gui.play.dot_menu import DotMenu

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.scan_result import ScanResult, SoundEntry
 from distill.audio.sound_scan import check_sounds, scan_sounds
-from distill.audio.stereo.channels import is_stereo_sound
+from distill.audio.stereo.stereo_files import is_stereo_sound
 from distill.errors import Cancelled, SoundError
 from distill.gui.sounds.row import CheckedSound
 from distill.gui.widgets.background_task import BackgroundTask

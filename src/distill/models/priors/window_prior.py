@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from distill.models.priors.flow import STEPS, FlowPrior
+from distill.models.priors.flow_prior import STEPS, FlowPrior
 
 #: Numbers of a condition beside the previous point: whether there is one, the length, and two for what is left.
 _CONDITION_EXTRA = 4

@@ -12,7 +12,7 @@ from distill.models.priors.window_prior import WindowPrior
 from distill.models.synthesis.limiter import limited
 from distill.models.synthesis.synthesizer import LONGEST_S, SHORTEST_S, Synthesizer, audible_difference, check_number
 from distill.models.synthesis.variations import checked_sound
-from distill.models.synthesis.windows import WindowBlend, half_step, window_starts
+from distill.models.synthesis.window_blend import WindowBlend, half_step, window_starts
 
 #: Windows that are drawn for a position, of which the one that joins best is taken.
 _CANDIDATES = 8

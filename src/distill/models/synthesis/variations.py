@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from distill.audio.stft_and_mel import check_tensor
-from distill.models.priors.flow import STEPS
+from distill.models.priors.flow_prior import STEPS
 from distill.models.priors.window_prior import WindowPrior
 from distill.models.synthesis.synthesizer import Synthesizer, audible_difference, check_number, check_whole
-from distill.models.synthesis.windows import blend, half_step
+from distill.models.synthesis.window_blend import blend, half_step
 
 #: Shares of noise at which the distance from the source is measured, windows that are measured, and steps of the flow.
 _LEVELS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)

@@ -1,20 +1,15 @@
-"""Prepares a run: network, prior, compute plan, optimizer, record; from the start or from a checkpoint."""
+"""Prepares a run: network, optimizer, schedule, record; from the start or where its checkpoint stands."""
 
-import copy
 import time
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import AdamW
 
 from distill.computing.interruptible import Interruptible
-from distill.errors import CheckpointError, ModelFileError, pass_on_memory_error
-from distill.events import PreparationProgress, TrainingNotice
+from distill.errors import ModelFileError
 from distill.metrics_history import AnyHistory
-from distill.models.priors.window_prior import WindowPrior, anchor_count
 from distill.runs.checkpoint_folder import drop_later_checkpoints, list_checkpoints
 from distill.runs.estimates.estimate import closing_seconds
 from distill.runs.estimates.measured_costs import Figures
@@ -23,6 +18,8 @@ from distill.runs.run_record import Interruption
 from distill.runs.verdict import warm_up_epochs
 from distill.serialization.weight_checks import apply_state
 from distill.training.beginning.open_run import save_record, unwritable
+from distill.training.beginning.plan_trial import common_plan
+from distill.training.beginning.prepare_prior import fit_projection, make_prior, restore_prior
 from distill.training.beginning.resumed_state import (
     RunPosition,
     continue_schedule,
@@ -32,17 +29,10 @@ from distill.training.beginning.resumed_state import (
 )
 from distill.training.beginning.training_data import spread_items, training_data
 from distill.training.checkpoint import apply_checkpoint
-from distill.training.compute_plan import ComputePlan, choose_plan, stored_plan
 from distill.training.run import BestEpoch, OpenedRun, Run, TrainingData
 from distill.training.steps.eta import STEPS, EtaEstimator
 from distill.training.steps.learning_rate_schedule import CosineFactor, make_scheduler
-from distill.training.steps.prior_training import LatentTable, PriorTraining
-from distill.training.steps.training_step import TrainingStep, step_randomness
 
-#: Width and blocks of the network of a new run's prior.
-PRIOR_SIZE = (384, 3)
-#: Items of the training set, spread evenly, that the components of a prior are computed from.
-_PROJECTION_ITEMS = 768
 #: Maximum number of training chunks, spread evenly, that the statistics of the corpus are computed from.
 _STATISTICS_CHUNKS = 1024
 
@@ -73,11 +63,11 @@ def _prepare(opened: OpenedRun) -> Run:
     config, checkpoint = opened.config, opened.checkpoint
     data = training_data(opened)
     model = _network(opened, data)
-    plan = _common_plan(opened, data, model)
+    plan = common_plan(opened, data, model)
     plan.prepare_model(model)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = AdamW(trained, lr=config.learning_rate, weight_decay=config.regularization.weight_decay, fused=True)
-    prior = _prior(opened, data, model)
+    prior = make_prior(opened, data, model)
     schedule = CosineFactor.of_run(config.max_epochs * data.steps_per_epoch)
     scheduler = make_scheduler(optimizer, schedule)
     history, state = opened.family.history_type(), RunPosition(kl_epochs=config.max_epochs)
@@ -87,12 +77,12 @@ def _prepare(opened: OpenedRun) -> Run:
         eta.earlier_steps = list(history.step_column("step_time_s")[-STEPS:])
         assert opened.request.resume_checkpoint is not None
         apply_checkpoint(opened.request.resume_checkpoint, checkpoint, model, optimizer, scheduler)
-        _restore_prior(opened, checkpoint, data, model, prior)
+        restore_prior(opened, checkpoint, data, model, prior)
         schedule = continue_schedule(opened, data, stored, state, optimizer, scheduler)
         report_resumed(opened, data, state, len(history.epochs))
         release_patience(opened, history, warm_up_epochs(opened.config, state.kl_epochs))
     elif opened.start is None or opened.start.prior is None or not prior.start_from(opened.start.prior):
-        _fit_projection(opened, data, model, prior)
+        fit_projection(opened, data, model, prior)
     opened.ranks.broadcast([*prior.prior.buffers(), *prior.averaged.buffers()])
     opened.record.kl_epochs = state.kl_epochs
     return Run(
@@ -117,71 +107,6 @@ def _best_on_disk(opened: OpenedRun) -> BestEpoch:
     listed = [c for c in known if c["val_loss"] is not None and c["epoch"] <= last]  # later ones are trained again
     best = min(listed, key=lambda c: (c["val_loss"], c["epoch"]), default=None)
     return BestEpoch() if best is None else BestEpoch(best["epoch"], best["val_loss"])
-
-
-def _prior(opened: OpenedRun, data: TrainingData, model: nn.Module) -> PriorTraining:
-    """Return the training of a prior that starts with the network, of the size that the checkpoint has."""
-    dataset, family, config = data.train_set, opened.family, opened.config
-    stored = ((opened.checkpoint or {}).get("training_state") or {}).get("prior")
-    try:
-        begun = opened.start.prior if opened.start is not None else None if stored is None else stored["prior"]
-        width, blocks = PRIOR_SIZE if begun is None else WindowPrior.size_of(begun)
-        anchors = anchor_count(dataset.counted_sounds) if stored is None else len(stored["prior"]["anchors"])
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as exc:
-        raise _unfitting_prior(opened) from exc
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        prior = WindowPrior(family.point_dim(model), family.prior_components, width, blocks, anchors)
-    return PriorTraining(prior, LatentTable(dataset, prior.dim, opened.device), config.prior_steps, opened.device)
-
-
-@torch.no_grad()
-def _fit_projection(opened: OpenedRun, data: TrainingData, model: nn.Module, prior: PriorTraining) -> None:
-    """Compute the components that the prior describes the points by, once: the encoder starts near its linear part.
-
-    On one corpus the components of the new network hold 98.8 % of the variance of the trained one's points, where its
-    own hold 98.9 %.
-    """
-    if not prior.prior.is_projecting or not opened.ranks.is_first:  # the others are sent what this one computes
-        return
-    items = spread_items(len(data.train_set), _PROJECTION_ITEMS)
-    was_training = model.training
-    model.eval()
-    batches = data.train_set.batches(items, 64)
-    points = [opened.family.points(model, batch.to(opened.device)).float() for batch in batches]
-    model.train(was_training)
-    owner = torch.from_numpy(data.train_set.owner)[items]
-    weights = 1.0 / torch.bincount(owner)[owner].double()
-    if data.train_set.weights is not None:
-        weights = weights * torch.from_numpy(data.train_set.weights)[owner]
-    prior.fit_projection(torch.cat(points), weights)
-
-
-def _restore_prior(
-    opened: OpenedRun, checkpoint: dict[str, Any], data: TrainingData, model: nn.Module, prior: PriorTraining
-) -> None:
-    """Continue the prior where a checkpoint stands; that of an older version has none, and the prior then starts here.
-
-    Raises
-    ------
-    CheckpointError
-        The stored prior does not fit.
-    """
-    stored = (checkpoint.get("training_state") or {}).get("prior")
-    if stored is None:
-        _fit_projection(opened, data, model, prior)
-        return
-    try:
-        prior.load_state_dict(stored)
-    except (KeyError, RuntimeError, TypeError, ValueError, AttributeError) as exc:
-        pass_on_memory_error(exc)
-        raise _unfitting_prior(opened) from exc
-
-
-def _unfitting_prior(opened: OpenedRun) -> CheckpointError:
-    assert opened.request.resume_checkpoint is not None
-    name = opened.request.resume_checkpoint.name
-    return CheckpointError(f"{name} holds a prior that does not fit this run. Use another checkpoint.")
 
 
 def _begin(opened: OpenedRun, history: AnyHistory) -> None:
@@ -221,56 +146,3 @@ def _network(opened: OpenedRun, data: TrainingData) -> nn.Module:
     opened.request.check_paused()
     opened.ranks.broadcast([*model.parameters(), *model.buffers()])  # what was fitted once
     return model
-
-
-def _common_plan(opened: OpenedRun, data: TrainingData, model: nn.Module) -> ComputePlan:
-    """Return the compute plan of all processes, which the first one chooses."""
-    chosen: list[ComputePlan] = []
-
-    def choose() -> dict[str, Any]:
-        chosen.append(_compute_plan(opened, data, model))
-        return chosen[0].to_dict()
-
-    told = opened.ranks.on_first(choose)
-    return chosen[0] if chosen else ComputePlan.from_dict(told)
-
-
-def _compute_plan(opened: OpenedRun, data: TrainingData, model: nn.Module) -> ComputePlan:
-    """Return the compute plan: that of the run so far, or one chosen by a trial on a copy of the network."""
-    state = (opened.checkpoint or {}).get("training_state") or {}
-    known = state.get("speed", opened.record.speed)
-    if known != {} and (stored := stored_plan(known, opened.request.resume_checkpoint)) is not None:
-        plan = stored.changed_by(opened.config)
-        if opened.config.num_threads == "auto" and opened.record.speed.get("processes", 1) != opened.ranks.size:
-            threads = torch.get_num_threads()  # that number was right for another number of processes
-            plan = replace(plan, num_threads=threads, why=f"{plan.precision}, for {opened.ranks.size} processes")
-    else:
-        plan = _choose_by_trial(opened, data, model)
-        opened.emit(TrainingNotice("speed", f"Computing in {plan.why}.", "info"))
-    opened.record.speed = {**opened.record.speed, **plan.to_dict(), "processes": opened.ranks.size}
-    return plan
-
-
-def _choose_by_trial(opened: OpenedRun, data: TrainingData, model: nn.Module) -> ComputePlan:
-    config, family = opened.config, opened.family
-    items = spread_items(len(data.train_set), config.batch_size)
-    batch = next(data.train_set.batches(items, config.batch_size)).to(opened.device)
-    weights = family.weights(1.0)
-    steps: dict[tuple[str, bool], TrainingStep] = {}
-
-    def step_of(plan: ComputePlan) -> TrainingStep:
-        key = (plan.precision, plan.channels_last)
-        if key not in steps:
-            twin = plan.prepare_model(copy.deepcopy(model)).train()
-            optimizer = AdamW([p for p in twin.parameters() if p.requires_grad], lr=1e-4, fused=True)
-            steps[key] = TrainingStep(family, twin, optimizer, 1.0, plan)
-        return steps[key]
-
-    def step(plan: ComputePlan, chunks: int) -> None:
-        opened.request.check_paused()
-        with step_randomness(config.seed, 0, 0, opened.device):
-            step_of(plan)(plan.layout(batch[:chunks]), weights, 0)
-
-    opened.emit(PreparationProgress("Measuring your computer", 0, 1))
-    subject = f"{family.feature_key()} {type(model).__name__} {batch.shape}"
-    return choose_plan(config, opened.device, step, len(batch), subject, config.max_epochs * len(data.train_set.layout))

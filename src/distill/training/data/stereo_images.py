@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from distill.audio.cache.sound_cache import CachedSound
-from distill.audio.stereo.channels import LEAST_SHARE, image_of_sound, is_stereo_sound
+from distill.audio.stereo.stereo_files import LEAST_SHARE, image_of_sound, is_stereo_sound
 from distill.audio.stereo.stereo_image import StereoImage, columns_of
 from distill.computing.worker_threads import in_order
 from distill.errors import Cancelled, SoundError

@@ -9,7 +9,7 @@ from PySide6.QtCore import QCoreApplication
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE, decode_sound
 from distill.audio.waveform_peaks import waveform_peaks
-from distill.generation.map.map_session import CLOSE, COPY, NEW, Verdict
+from distill.generation.map.newness import CLOSE, COPY, NEW, Verdict
 
 #: Peak pairs of a waveform: the pixels of the panel at 200 %.
 _PEAKS = 1200

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from PySide6.QtCore import QObject, Signal
 
 from distill.audio.cache.content_hash import Key, file_key
-from distill.generation.map.map_session import JudgedSound, MapSession, Verdict
+from distill.generation.map.map_session import MapSession
+from distill.generation.map.newness import JudgedSound, Verdict
 from distill.gui.widgets.background_task import TaskQueue
 
 

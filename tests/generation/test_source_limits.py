@@ -12,13 +12,13 @@ import soundfile
 from distill.audio.decoding.wav_writer import write_wav
 from distill.cli.app import main
 from distill.errors import Cancelled, SoundError
-from distill.generation import sources
+from distill.generation import source_limits
 from distill.generation.derived_sounds import make_from_sound
 from distill.generation.generated_sound import GenerationCancelled
 from distill.generation.map.map_session import MapSession
 from distill.generation.recipe import EXTENDED, MORPHED, REPAINTED, VARIED
 from distill.generation.remake import remake
-from distill.generation.sources import MOST_SOURCE_S, measure_source
+from distill.generation.source_limits import MOST_SOURCE_S, measure_source
 from distill.library.model_library import ModelLibrary
 from distill.models.persistence import open_model
 from distill.process.stop_signals import EXIT_STOPPED
@@ -105,7 +105,7 @@ def test_each_sound_is_written_when_it_is_made_and_stays_after_a_stop(
 
 def test_a_sound_that_is_too_long_is_refused_by_its_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_long(tmp_path / "long.wav")
-    monkeypatch.setattr(sources, "measure_mono", lambda *_: pytest.fail("it was decoded"))
+    monkeypatch.setattr(source_limits, "measure_mono", lambda *_: pytest.fail("it was decoded"))
     for kind in KINDS:
         with pytest.raises(SoundError, match=f"it is 301 s long, and can be {kind} up to {MOST_SOURCE_S:.0f} s"):
             measure_source(path, kind)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from distill.models.priors.flow import FlowPrior
+from distill.models.priors.flow_prior import FlowPrior
 
 
 def seeded(seed: int = 0) -> torch.Generator:
