@@ -361,8 +361,7 @@ def open_model(model_path: Path | str, device: str = "cpu") -> LoadedModel | Loa
         model = family.build()
         parts = SoundParts.of_file(data, path, ModelFileError).to(target)
     apply_state(model, state, "network", path, ModelFileError)
-    if parts.prior is not None and parts.prior.point_dim != family.point_dim(model):
-        raise ModelFileError(f"{path.name} is damaged: its prior belongs to another network. Use another model file.")
+    parts.check_fit(family.point_dim(model), path, ModelFileError)
     sound_map = _read_map(data.get("map"), family, model, path)
     opened = OpenModel(
         model.to(target).eval(), family.spectrogram, metadata, target, family, parts=parts, map=sound_map

@@ -47,6 +47,17 @@ class SoundParts:
         index = None if self.index is None else self.index.to(device).eval()
         return SoundParts(prior, detail, index, self.stereo)
 
+    def check_fit(self, point_dim: int, path: Path, error: type[DistillError]) -> None:
+        """Refuse a prior that is of another network than one whose points have ``point_dim`` numbers.
+
+        Raises
+        ------
+        DistillError
+            Of type ``error``.
+        """
+        if self.prior is not None and self.prior.point_dim != point_dim:
+            raise error(f"{path.name} is damaged: its prior belongs to another network. Use another model file.")
+
     def to_file(self) -> dict[str, Any]:
         """Return the entries of a model file.
 

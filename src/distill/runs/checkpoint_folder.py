@@ -10,7 +10,7 @@ from typing import Any
 
 from distill.config.keywords import accept_keywords
 from distill.errors import CheckpointError
-from distill.runs.checkpoint_sidecar import read_sidecar, rebuild_sidecar, sidecar_of
+from distill.runs.checkpoint_sidecar import losses_of, sidecar_of
 from distill.serialization.tensor_descriptions import read_stored
 
 
@@ -28,7 +28,7 @@ def list_checkpoints(checkpoint_dir: Path | str) -> list[dict[str, Any]]:
     """
     found = []
     for path in sorted(Path(checkpoint_dir).glob("checkpoint_epoch*.pt")):
-        facts = read_sidecar(path) or rebuild_sidecar(path)
+        facts = losses_of(path)
         if facts is not None:
             found.append({"path": path, **facts})
     return sorted(found, key=lambda f: (f["epoch"], f["path"].name))

@@ -36,7 +36,15 @@ def sidecar_metadata(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def read_sidecar(path: Path) -> dict[str, Any] | None:
+def losses_of(path: Path) -> dict[str, Any] | None:
+    """Return epoch and losses of a checkpoint by its sidecar, which is made again where it is missing or damaged.
+
+    None where the checkpoint is damaged itself.
+    """
+    return _read_sidecar(path) or _rebuild_sidecar(path)
+
+
+def _read_sidecar(path: Path) -> dict[str, Any] | None:
     """Return what the sidecar of a checkpoint says, or None where it is missing or damaged."""
     try:
         facts = read_json(sidecar_of(path))
@@ -49,7 +57,7 @@ def read_sidecar(path: Path) -> dict[str, Any] | None:
     return {"epoch": epoch, "train_loss": losses[0], "val_loss": losses[1]}
 
 
-def rebuild_sidecar(path: Path) -> dict[str, Any] | None:
+def _rebuild_sidecar(path: Path) -> dict[str, Any] | None:
     """Make the sidecar of a checkpoint again from the checkpoint; None where that is damaged itself."""
     try:
         facts = sidecar_metadata(read_checkpoint(path))
