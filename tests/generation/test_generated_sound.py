@@ -16,7 +16,7 @@ from distill.audio.export import export_sound
 from distill.audio.export_options import FORMATS, ExportOptions
 from distill.errors import LibraryError, SoundError
 from distill.generation.derived_sounds import make_from_sound
-from distill.generation.export import ExportRequest, export
+from distill.generation.export_sounds import ExportRequest, export
 from distill.generation.generated_sound import GenerationCancelled
 from distill.generation.history.listed_sounds import keep, list_sounds
 from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory

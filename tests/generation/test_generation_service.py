@@ -10,8 +10,8 @@ import pytest
 from distill.audio.decoding.wav_writer import write_wav
 from distill.audio.export_options import ExportOptions
 from distill.errors import DistillError
-from distill.generation import export
-from distill.generation.export import ExportRequest
+from distill.generation import export_sounds
+from distill.generation.export_sounds import ExportRequest
 from distill.generation.history import listed_sounds
 from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory, generated_dir
 from distill.generation.recipe import MAPPED, Recipe
@@ -53,7 +53,7 @@ def test_it_goes_to_the_trash_and_comes_back(sound: GeneratedEntry, tmp_path: Pa
 
 def test_it_is_exported(sound: GeneratedEntry, tmp_path: Path) -> None:
     request = ExportRequest((sound,), tmp_path / "exported", ExportOptions("flac16"))
-    written = export.export(request, lambda _news: None, Event())
+    written = export_sounds.export(request, lambda _news: None, Event())
     assert [path.name for path in written] == ["Gong.flac"]
 
 

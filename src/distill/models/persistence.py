@@ -12,7 +12,7 @@ from distill.audio.spectrogram import SpectrogramConfig
 from distill.computing.devices import pick_device
 from distill.computing.own_randomness import OwnRandomness
 from distill.config.family_catalog import config_from_dict, family_info
-from distill.config.keywords import accept_keywords
+from distill.config.keyword_aliases import accept_keywords
 from distill.config.training import TrainingConfig, VQVAEConfig
 from distill.errors import CheckpointError, ConfigurationError, ModelFileError, pass_on_memory_error
 from distill.models.eight_bit_weights import stored_weights, with_weights

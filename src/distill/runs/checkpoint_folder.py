@@ -8,7 +8,7 @@ is there belongs to the checkpoint beside it, and one that is missing or damaged
 from pathlib import Path
 from typing import Any
 
-from distill.config.keywords import accept_keywords
+from distill.config.keyword_aliases import accept_keywords
 from distill.errors import CheckpointError
 from distill.runs.checkpoint_sidecar import losses_of, sidecar_of
 from distill.serialization.tensor_descriptions import read_stored

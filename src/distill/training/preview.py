@@ -15,7 +15,7 @@ import soxr
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.audio.decoding.wav_writer import write_wav
-from distill.config.keywords import accept_keywords
+from distill.config.keyword_aliases import accept_keywords
 from distill.runs.preview_files import PAIRS
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from distill.audio.export_options import FORMATS, RATES, ExportOptions, export_format
 from distill.errors import ConfigurationError
-from distill.generation.export import ExportRequest
+from distill.generation.export_sounds import ExportRequest
 from distill.generation.history.sound_history import GeneratedEntry
 from distill.gui.widgets import theme
 from distill.gui.widgets.desktop import StartFolders

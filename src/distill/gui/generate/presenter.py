@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QFileDialog
 from distill.audio.decoding.sound_suffixes import SOUND_SUFFIXES
 from distill.audio.file_search import find_sound_files
 from distill.errors import DistillError, ModelReplacedError
-from distill.generation import export, generation_service
-from distill.generation.export import ExportRequest
+from distill.generation import export_sounds, generation_service
+from distill.generation.export_sounds import ExportRequest
 from distill.generation.generation_service import AnyRequest, GenerateRequest, GenerationService, Progress, SoundReady
 from distill.generation.history import listed_sounds
 from distill.generation.history.listed_sounds import ListedSound, Removed
@@ -333,7 +333,7 @@ class GeneratePresenter(QObject, WindowPart):
     def export(self, request: ExportRequest) -> None:
         """Export generated sounds for other programs."""
         self._notices.forget(EXPORT_TOPIC)
-        task = BackgroundTask(lambda notify, cancel: export.export(request, notify, cancel), self)
+        task = BackgroundTask(lambda notify, cancel: export_sounds.export(request, notify, cancel), self)
         task.setObjectName("export")
         task.succeeded.connect(self._on_exported)
         task.failed.connect(lambda error: self._notices.notify_error(EXPORT_TOPIC, error))

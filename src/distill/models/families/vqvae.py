@@ -19,7 +19,7 @@ from distill.events import (
 )
 from distill.metrics_history import VQMetricsHistory
 from distill.models.families.family import EpochResult, Objective, StepResult
-from distill.models.families.mel import MelFeatures
+from distill.models.families.mel_features import MelFeatures
 from distill.models.vqvae import ConvVQVAE, vqvae_loss
 
 #: Training steps between two measurements of codebook health.

@@ -18,7 +18,7 @@ from torch.optim import AdamW
 from distill.distributed.shared_batch import BatchSlice
 from distill.models.priors.window_prior import WindowPrior, WindowTable
 from distill.training.dataset import FeatureDataset
-from distill.training.starting_model.prior import load_prior
+from distill.training.starting_model.starting_prior import load_prior
 from distill.training.steps.training_step import update_unless
 
 #: Latents that are drawn for a step of the prior.
