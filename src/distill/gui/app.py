@@ -29,7 +29,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from distill import __version__
-from distill.gui.widgets.background_task import end_if_stuck
+from distill.gui.background.stuck_threads import end_if_stuck
 from distill.gui.window.crash_reporter import ReportWatcher
 from distill.gui.window.gc_timer import GCTimer
 from distill.gui.window.instance import InstanceLock, InstanceServer, pass_on

@@ -19,12 +19,12 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from distill.generation.map.shown_map import Position, ShownMap
+from distill.gui.background.background_task import BackgroundTask
 from distill.gui.play.facts import wave_reader
 from distill.gui.play.facts.sound_facts import read_wave
 from distill.gui.play.map_view import MapView
 from distill.gui.play.pads import Pad
 from distill.gui.play.presenter import PlayPresenter
-from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS, PLAY
 from distill.playback.player import PlayerState

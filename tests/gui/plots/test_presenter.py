@@ -14,13 +14,13 @@ from pytestqt.qtbot import QtBot
 
 from distill.config.training import TrainingConfig
 from distill.events import PreviewEvent
+from distill.gui.background.background_task import end_tasks
 from distill.gui.engine.run_state import RunState
 from distill.gui.engine.session import Session
 from distill.gui.plots.overlay import interruption_label, interruption_text
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.presenter import PlotsPresenter, checkpoint_epochs, first_previews, free_name
 from distill.gui.widgets import theme
-from distill.gui.widgets.background_task import end_tasks
 from distill.gui.widgets.notices import NoticeBar
 from distill.metrics_history import MetricsHistory
 from distill.runs.loaded_run import LoadedRun

@@ -8,8 +8,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
+from distill.gui.background.background_task import BackgroundTask
 from distill.gui.previews.stars import read_stars
-from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.widgets.layout import ElidedLabel
 from distill.gui.window.main_window import MainWindow
 from distill.runs.preview_files import BEFORE_FOLDER, find_previews

@@ -16,10 +16,10 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QListView, QMenu, QMessag
 from pytestqt.qtbot import QtBot
 
 from distill import paths, trash
+from distill.gui.background.background_task import BackgroundTask
 from distill.gui.engine.run_state import RunState
 from distill.gui.runs import presenter
 from distill.gui.widgets import desktop
-from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.window.main_window import MainWindow
 from distill.runs.folder import RunFolder
 from distill.runs.loaded_run import LoadedRun

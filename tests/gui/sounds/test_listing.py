@@ -13,9 +13,9 @@ from PySide6.QtWidgets import QApplication, QLabel, QMenu, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill.audio.demo.demo_sounds import write_demo_sounds
+from distill.gui.background.background_task import BackgroundTask
 from distill.gui.sounds import presenter
 from distill.gui.sounds.model import CELL_ROLE
-from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.widgets.text import short_names
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS

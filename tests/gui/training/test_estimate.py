@@ -9,10 +9,10 @@ from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from distill.config.training import AnyConfig
+from distill.gui.background.background_task import BackgroundTask
 from distill.gui.engine.run_state import RunState
 from distill.gui.training import estimate_presenter
 from distill.gui.training.estimate_presenter import EstimatePresenter
-from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.window.main_window import MainWindow
 from distill.runs.estimates.measured_costs import Figures, RunFigures, remember
 from distill.training.measuring.material import material_of

@@ -12,10 +12,10 @@ from pytestqt.qtbot import QtBot
 
 from distill.config.training import TrainingConfig
 from distill.errors import SoundError
+from distill.gui.background.background_task import BackgroundTask
 from distill.gui.engine.run_state import RunState
 from distill.gui.training import sound_locator
 from distill.gui.training.sound_locator import MISSING_TOPIC
-from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.window.main_window import MainWindow
 from distill.runs.run_record import RunRecord
 from tests.gui.conftest import close, make_window

@@ -9,9 +9,9 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.config.training import TrainingConfig
+from distill.gui.background.background_task import BackgroundTask
 from distill.gui.training import starting_model_choice
 from distill.gui.training.starting_model_choice import StartChoice, read_model
-from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import TRAINING
 from distill.json_files import write_json

@@ -12,8 +12,8 @@ from pytestqt.qtbot import QtBot
 
 from distill import diagnostics
 from distill.errors import LibraryError
+from distill.gui.background import stuck_threads
 from distill.gui.engine.run_state import RunState
-from distill.gui.widgets import background_task
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.window.main_window import MainWindow
 from distill.settings import WindowSettings
@@ -128,11 +128,11 @@ def test_the_window_closes_although_a_drive_does_not_answer(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr("distill.gui.sounds.loader.scan_sounds", hang)
-    monkeypatch.setattr(background_task, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(stuck_threads, "PATIENCE_S", 0.1)
     window.open_folder(sounds)
     qtbot.waitUntil(begun.is_set)
     assert window.close()
-    (left,) = background_task._left_behind
+    (left,) = stuck_threads.left_behind
     with qtbot.waitSignal(left.destroyed):  # type: ignore[union-attr]  # a task
         go_on.set()
-    assert background_task._left_behind == []
+    assert stuck_threads.left_behind == []

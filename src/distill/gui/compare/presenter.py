@@ -7,13 +7,14 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from distill.generation.same_seed_sounds import same_seed
+from distill.gui.background.background_task import BackgroundTask
 from distill.gui.compare.dialog import SEEDED, CompareDialog
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.player.presenter import PlayerController
 from distill.gui.runs.panel import RunsPanel
 from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.user_errors import error_text
 from distill.gui.widgets import theme
-from distill.gui.widgets.background_task import BackgroundTask, error_text
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.playback.player import PlayerState, PlayerStatus

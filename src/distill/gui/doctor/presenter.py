@@ -10,11 +10,11 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.errors import Cancelled, SoundError
+from distill.gui.background.background_task import BackgroundTask
 from distill.gui.doctor.panel import DoctorPanel
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.sounds.row import SoundStatus
-from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import count_of
 from distill.training.data.doctor.findings import Finding, examine, merged_fixes

@@ -13,8 +13,8 @@ import threading
 from pathlib import Path
 from typing import cast
 
+from distill.gui.background.thread_priority import lower_own_priority
 from distill.gui.engine.jobs import Engine
-from distill.gui.widgets.background_task import lower_own_priority
 from distill.playback import output_device
 from distill.process import environment
 from distill.process.interpreter import freeze_imports

@@ -14,10 +14,11 @@ from distill.config.starting_model import config_from_model
 from distill.config.training import AnyConfig
 from distill.errors import ConfigurationError
 from distill.events import UNSAVED, TrainingCompleteEvent, TrainingNotice
+from distill.gui.background.background_task import BackgroundTask
 from distill.gui.engine.bridge import TrainingBridge
 from distill.gui.engine.follower import RunFollower
 from distill.gui.engine.jobs import EngineSource, ResumeJob, TrainJob
-from distill.gui.widgets.background_task import BackgroundTask, error_text
+from distill.gui.user_errors import error_text
 from distill.runs.loaded_run import LoadedRun
 from distill.runs.record_changes import mark_finished, parts_missing_text
 from distill.runs.run_record import RunRecord

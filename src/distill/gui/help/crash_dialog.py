@@ -7,9 +7,9 @@ from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from distill.diagnostics import Report, log_file
+from distill.gui.background.background_task import BackgroundTask, end_tasks
 from distill.gui.help.about import versions
 from distill.gui.widgets import theme
-from distill.gui.widgets.background_task import BackgroundTask, end_tasks
 from distill.reporting.problem_report import collect, short_text
 
 #: How much of the end of the log is shown.

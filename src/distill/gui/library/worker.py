@@ -10,7 +10,8 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from distill import diagnostics, paths
-from distill.gui.widgets.background_task import TaskQueue, is_user_error
+from distill.gui.background.task_queue import TaskQueue
+from distill.gui.user_errors import is_user_error
 from distill.gui.widgets.desktop import move_to_trash
 from distill.library.model_library import ModelEntry, ModelLibrary
 

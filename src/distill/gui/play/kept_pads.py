@@ -24,10 +24,10 @@ from distill.audio.cache.content_hash import file_key
 from distill.control.pads_and_keys import GROUPS
 from distill.files import is_file, is_folder
 from distill.generation.map.newness import CLOSE, COPY, NEW, Verdict
+from distill.gui.background.task_queue import TaskQueue
 from distill.gui.play.facts.verdicts import KeptVerdict, Verdicts
 from distill.gui.play.pad_changes import PadChanges, PadState
 from distill.gui.play.pads import COUNT, PadGrid
-from distill.gui.widgets.background_task import TaskQueue
 from distill.json_files import read_json, write_json
 
 log = logging.getLogger(__name__)

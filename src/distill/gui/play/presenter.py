@@ -11,6 +11,8 @@ from PySide6.QtCore import QObject, QPoint, QTimer, Signal
 
 from distill.generation.map.map_session import MapSession
 from distill.generation.map.shown_map import Position, ShownMap
+from distill.gui.background.background_task import Work, end_tasks
+from distill.gui.background.task_queue import TaskQueue
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.play.control import ControlPresenter
 from distill.gui.play.dot_menu import DotMenu
@@ -24,7 +26,7 @@ from distill.gui.play.pad_changes import PadStep, UndoNotices
 from distill.gui.play.pads import COUNT
 from distill.gui.play.page import PlayPage
 from distill.gui.player.presenter import PlayerPresenter
-from distill.gui.widgets.background_task import TaskQueue, Work, end_tasks, error_text
+from distill.gui.user_errors import error_text
 from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.dragging import copy_files
 from distill.gui.widgets.notices import NoticeBar
@@ -91,8 +93,7 @@ class PlayPresenter(QObject, WindowPart):
         self._connect()
 
     def _connect(self) -> None:
-        page, control = self.page, self._control
-        view = page.map
+        page, control, view = self.page, self._control, self.page.map
         page.appeared.connect(self.refresh)
         page.disappeared.connect(self._stand_still)  # nothing is generated for a move that came just before
         view.position_chosen.connect(lambda x, y: self.play_position((x, y)))

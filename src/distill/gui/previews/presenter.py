@@ -10,10 +10,11 @@ from PySide6.QtCore import QObject, QStandardPaths
 from PySide6.QtWidgets import QFileDialog
 
 from distill.files import write_whole
+from distill.gui.background.background_task import BackgroundTask
 from distill.gui.previews.model import epoch_text
 from distill.gui.previews.panel import PreviewPanel
 from distill.gui.previews.stars import Stars
-from distill.gui.widgets.background_task import BackgroundTask, error_text
+from distill.gui.user_errors import error_text
 from distill.gui.widgets.desktop import RevealNotices, StartFolders, reveal
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart

@@ -11,13 +11,13 @@ from PySide6.QtCore import QObject
 from distill.config.training import AnyConfig
 from distill.errors import DistillError
 from distill.events import UNSAVED, TrainingCompleteEvent
+from distill.gui.background.task_queue import TaskQueue
 from distill.gui.engine.run_state import RunState
 from distill.gui.queue.panel import QueuePanel
 from distill.gui.runs.presenter import RunsPresenter
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.training.controls import TrainingControls
 from distill.gui.training.presenter import TrainingPresenter
-from distill.gui.widgets.background_task import TaskQueue
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import readable

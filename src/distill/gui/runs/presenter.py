@@ -9,10 +9,10 @@ from PySide6.QtWidgets import QMessageBox
 
 from distill import paths
 from distill.errors import RunFolderError
+from distill.gui.background.background_task import BackgroundTask, Work
 from distill.gui.engine.run_state import RunState
 from distill.gui.runs.panel import RunsPanel
 from distill.gui.training.presenter import TrainingPresenter
-from distill.gui.widgets.background_task import BackgroundTask, Work
 from distill.gui.widgets.desktop import move_to_trash, reveal
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.text import readable

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
-from distill.gui.widgets.background_task import BackgroundTask
+from distill.gui.background.background_task import BackgroundTask
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import plain_tip, readable
 from distill.settings import WindowSettings

@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from distill.errors import DistillError
 from distill.files import free_path
-from distill.gui.widgets.background_task import BackgroundTask, error_text
+from distill.gui.background.background_task import BackgroundTask
+from distill.gui.user_errors import error_text
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.names import slug
 

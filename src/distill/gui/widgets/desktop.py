@@ -22,7 +22,7 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 
 from distill import trash
 from distill.files import free_path
-from distill.gui.widgets.background_task import BackgroundTask
+from distill.gui.background.background_task import BackgroundTask
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def reveal(path: Path, parent: QObject) -> None:
     path
         What to show.
     parent
-        Whose tasks are waited for at the end (`distill.gui.widgets.background_task.end_tasks`).
+        Whose tasks are waited for at the end (`distill.gui.background.background_task.end_tasks`).
     """
     path = Path(os.path.abspath(path))  # noqa: PTH100 - a link is shown where it lies, not what it leads to
     task = BackgroundTask(lambda _progress, cancel: _ask_disk(lambda: _locate(path), cancel), parent)
@@ -178,7 +178,7 @@ class StartFolders(QObject):
     Parameters
     ----------
     parent
-        Whose tasks are waited for at the end (`distill.gui.widgets.background_task.end_tasks`).
+        Whose tasks are waited for at the end (`distill.gui.background.background_task.end_tasks`).
     """
 
     def __init__(self, parent: QObject) -> None:

@@ -9,8 +9,8 @@ from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QCloseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
+from distill.gui.user_errors import error_text
 from distill.gui.widgets import theme
-from distill.gui.widgets.background_task import error_text
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.layout import FewLinesLabel
 from distill.gui.widgets.panel import ActionButton, ScrolledColumn

@@ -21,9 +21,10 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEv
 from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox
 
 from distill import diagnostics
+from distill.gui.background.background_task import end_tasks
 from distill.gui.engine.run_state import RunState
+from distill.gui.user_errors import error_text, is_user_error
 from distill.gui.widgets import theme
-from distill.gui.widgets.background_task import end_tasks, error_text, is_user_error
 from distill.gui.widgets.dragging import accept_copy
 from distill.gui.widgets.text import make_plain
 from distill.gui.window.frame import Frame

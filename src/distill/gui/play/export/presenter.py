@@ -16,10 +16,11 @@ from distill.files import write_whole
 from distill.generation.kits.kit_plan import KitPlan
 from distill.generation.kits.kit_writer import free_folder
 from distill.generation.map.map_session import MapSession, WrittenKit
+from distill.gui.background.background_task import BackgroundTask
+from distill.gui.background.task_queue import TaskQueue
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.play.export.kit_dialog import KitDialog
 from distill.gui.play.page import PlayPage
-from distill.gui.widgets.background_task import BackgroundTask, TaskQueue
 from distill.gui.widgets.desktop import StartFolders, reveal
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.names import plain_name

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from distill.audio.cache.content_hash import Key, file_key
 from distill.generation.map.map_session import MapSession
 from distill.generation.map.newness import JudgedSound, Verdict
-from distill.gui.widgets.background_task import TaskQueue
+from distill.gui.background.task_queue import TaskQueue
 
 
 class KeptVerdict(NamedTuple):

@@ -8,9 +8,9 @@ from typing import Any
 from PySide6.QtCore import QObject
 
 from distill.audio.cache.content_hash import Key, file_key
+from distill.gui.background.background_task import BackgroundTask
 from distill.gui.play.facts.sound_facts import read_wave
 from distill.gui.play.sound_panel import MarkedWave
-from distill.gui.widgets.background_task import BackgroundTask
 
 
 class WaveReader(QObject):
