@@ -18,10 +18,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
+from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.previews.model import STARRED_ROLE
 from distill.gui.previews.stars import DAMAGED_FILE, STARS_FILE, Stars, read_stars
 from distill.gui.previews.toolbar_and_menu import PreviewMenu
-from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.dragging import file_drag
 from distill.gui.window.main_window import MainWindow
 from distill.runs.preview_files import find_previews
@@ -381,7 +381,7 @@ def test_where_nothing_shows_folders_the_place_is_told_and_can_be_copied(
     shown: MainWindow, folder: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
-    monkeypatch.setattr("distill.gui.widgets.desktop.QDesktopServices", NoProgram)
+    monkeypatch.setattr("distill.gui.desktop.show_in_folder.QDesktopServices", NoProgram)
     path = str(folder / "preview_epoch0001_00.wav")
     menu = menu_at(shown, 1, 0)
     menu.reveal.trigger()
@@ -408,7 +408,7 @@ from pathlib import Path
 from PySide6.QtCore import ClassInfo, QObject, QTimer, QUrl, Slot
 from PySide6.QtDBus import QDBusConnection
 from PySide6.QtGui import QDesktopServices, QGuiApplication
-from distill.gui.widgets.desktop import reveal
+from distill.gui.desktop.show_in_folder import reveal
 app = QGuiApplication(["test", "-platform", "offscreen"])
 @ClassInfo({"D-Bus Interface": "org.freedesktop.FileManager1"})
 class Manager(QObject):

@@ -17,9 +17,9 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths, trash
 from distill.gui.background.background_task import BackgroundTask
+from distill.gui.desktop import system_trash
 from distill.gui.engine.run_state import RunState
 from distill.gui.runs import presenter
-from distill.gui.widgets import desktop
 from distill.gui.window.main_window import MainWindow
 from distill.runs.folder import RunFolder
 from distill.runs.loaded_run import LoadedRun
@@ -115,7 +115,7 @@ def use_trash(trashed: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         def fileName(self) -> str:
             return self.path
 
-    monkeypatch.setattr(desktop, "QFile", Trash)
+    monkeypatch.setattr(system_trash, "QFile", Trash)
     return moved
 
 
@@ -323,7 +323,7 @@ class TestList:
             def moveToTrash(self) -> bool:
                 return False
 
-        monkeypatch.setattr(desktop, "QFile", NoTrash)
+        monkeypatch.setattr(system_trash, "QFile", NoTrash)
         monkeypatch.setattr(trash, "move_to_trash", fail)
         folder = earlier_run("bells")
         show_list(window, qtbot, 1)

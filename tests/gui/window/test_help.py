@@ -26,6 +26,7 @@ from distill.errors import SoundError
 from distill.generation.history.sound_history import GeneratedEntry
 from distill.generation.kits.kit_plan import KitPlan
 from distill.generation.recipe import NEW, Recipe
+from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.engine.run_state import RunState
 from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.help.about import AboutDialog
@@ -33,7 +34,6 @@ from distill.gui.help.report_dialog import ReportDialog
 from distill.gui.help.shortcuts_dialog import ShortcutsDialog
 from distill.gui.play.export.kit_dialog import KitDialog
 from distill.gui.sounds.recent_folders import MOST, RecentMenu
-from distill.gui.widgets.desktop import StartFolders
 from distill.gui.window import composition
 from distill.gui.window.crash_reporter import ReportWatcher
 from distill.gui.window.main_window import MainWindow

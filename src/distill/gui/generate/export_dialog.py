@@ -24,8 +24,8 @@ from distill.audio.export_options import FORMATS, RATES, ExportOptions, export_f
 from distill.errors import ConfigurationError
 from distill.generation.export_sounds import ExportRequest
 from distill.generation.history.sound_history import GeneratedEntry
+from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.widgets import theme
-from distill.gui.widgets.desktop import StartFolders
 from distill.gui.widgets.layout import ElidedLabel, field_label
 from distill.gui.widgets.text import make_plain, plain_tip, readable
 

@@ -19,12 +19,14 @@ from distill.generation.history import listed_sounds
 from distill.generation.history.listed_sounds import ListedSound, Removed
 from distill.gui.background.background_task import BackgroundTask, Work, end_tasks
 from distill.gui.background.task_queue import TaskQueue
+from distill.gui.desktop.dialog_folders import StartFolders
+from distill.gui.desktop.show_in_folder import reveal
+from distill.gui.desktop.system_trash import move_to_trash
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.sounds.panel import SoundsPanel
-from distill.gui.widgets.desktop import StartFolders, move_to_trash, reveal
 from distill.gui.widgets.notices import Level, NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.library.model_library import ModelEntry

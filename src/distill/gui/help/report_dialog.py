@@ -21,10 +21,10 @@ from PySide6.QtWidgets import (
 from distill import diagnostics
 from distill.files import free_path
 from distill.gui.background.background_task import BackgroundTask, end_tasks
+from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.help.about import versions
 from distill.gui.user_errors import error_text
 from distill.gui.widgets import theme
-from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.reporting.problem_report import collect, write
 

@@ -12,12 +12,12 @@ from PySide6.QtWidgets import QFileDialog
 from distill.errors import LibraryError
 from distill.events import TrainingCompleteEvent
 from distill.gui.background.background_task import end_tasks
+from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.library.audition_presenter import AuditionPresenter
 from distill.gui.library.page import ModelsPage
 from distill.gui.library.worker import TRASH_NAME, Change, LibraryWorker
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.user_errors import error_text, is_user_error
-from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import in_menu

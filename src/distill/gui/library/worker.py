@@ -11,8 +11,8 @@ from PySide6.QtCore import QObject, Signal
 
 from distill import diagnostics, paths
 from distill.gui.background.task_queue import TaskQueue
+from distill.gui.desktop.system_trash import move_to_trash
 from distill.gui.user_errors import is_user_error
-from distill.gui.widgets.desktop import move_to_trash
 from distill.library.model_library import ModelEntry, ModelLibrary
 
 log = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ from distill.generation.map.map_session import MapSession
 from distill.generation.map.shown_map import Position, ShownMap
 from distill.gui.background.background_task import Work, end_tasks
 from distill.gui.background.task_queue import TaskQueue
+from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.play.control import ControlPresenter
 from distill.gui.play.dot_menu import DotMenu
@@ -27,7 +28,6 @@ from distill.gui.play.pads import COUNT
 from distill.gui.play.page import PlayPage
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.user_errors import error_text
-from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.dragging import copy_files
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart

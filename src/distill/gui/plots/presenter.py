@@ -12,13 +12,13 @@ from PySide6.QtWidgets import QFileDialog
 from distill.events import PreviewEvent
 from distill.files import write_whole
 from distill.gui.background.background_task import BackgroundTask
+from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.engine.run_state import RunState
 from distill.gui.engine.session import Session
 from distill.gui.plots.export import csv_bytes, draw_image, epoch_table, png_bytes, step_table, svg_bytes
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.plot import Plot
 from distill.gui.user_errors import error_text
-from distill.gui.widgets.desktop import StartFolders
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.runs.loaded_run import LoadedRun

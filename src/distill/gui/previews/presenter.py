@@ -11,11 +11,12 @@ from PySide6.QtWidgets import QFileDialog
 
 from distill.files import write_whole
 from distill.gui.background.background_task import BackgroundTask
+from distill.gui.desktop.dialog_folders import StartFolders
+from distill.gui.desktop.show_in_folder import RevealNotices, reveal
 from distill.gui.previews.model import epoch_text
 from distill.gui.previews.panel import PreviewPanel
 from distill.gui.previews.stars import Stars
 from distill.gui.user_errors import error_text
-from distill.gui.widgets.desktop import RevealNotices, StartFolders, reveal
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.runs.preview_files import PreviewSound

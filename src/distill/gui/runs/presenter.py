@@ -10,10 +10,11 @@ from PySide6.QtWidgets import QMessageBox
 from distill import paths
 from distill.errors import RunFolderError
 from distill.gui.background.background_task import BackgroundTask, Work
+from distill.gui.desktop.show_in_folder import reveal
+from distill.gui.desktop.system_trash import move_to_trash
 from distill.gui.engine.run_state import RunState
 from distill.gui.runs.panel import RunsPanel
 from distill.gui.training.presenter import TrainingPresenter
-from distill.gui.widgets.desktop import move_to_trash, reveal
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.text import readable
 from distill.names import checked_name

@@ -15,12 +15,13 @@ from distill.audio.demo.demo_sounds import write_demo_sounds
 from distill.audio.scan_result import ScanResult
 from distill.config.training import TrainingConfig
 from distill.gui.background.background_task import BackgroundTask
+from distill.gui.desktop.dialog_folders import StartFolders
+from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.sounds.exclusions import Choice, Exclusions
 from distill.gui.sounds.held_out import Split, SplitFinder
 from distill.gui.sounds.loader import Scan, SoundLoader
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
-from distill.gui.widgets.desktop import StartFolders, reveal
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import format_length

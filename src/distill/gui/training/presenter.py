@@ -21,6 +21,7 @@ from distill.events import (
     VQEpochMetrics,
     VQStepMetrics,
 )
+from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.engine.jobs import EngineSource, ResumeJob, TrainJob
 from distill.gui.engine.run_state import RunState
 from distill.gui.engine.session import Session
@@ -33,7 +34,6 @@ from distill.gui.training.settings_presenter import SettingsPresenter
 from distill.gui.training.sound_locator import SoundLocator
 from distill.gui.training.starting_model_choice import StartChooser
 from distill.gui.training.unsaved_model_offer import UnsavedModelOffer
-from distill.gui.widgets.desktop import StartFolders
 from distill.gui.widgets.notices import Level, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import count_of, readable

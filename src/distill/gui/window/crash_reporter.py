@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from distill import diagnostics
-from distill.gui.widgets.desktop import reveal
+from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.window.main_window import MainWindow
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QUndoGroup
 from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QTabWidget, QWidget
 
 from distill import diagnostics
+from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.help.about import AboutDialog
 from distill.gui.help.report_dialog import open_report
 from distill.gui.help.shortcuts_dialog import ShortcutsDialog
 from distill.gui.sounds.recent_folders import RecentMenu
 from distill.gui.widgets import theme
-from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.key_help import key_groups
 from distill.gui.widgets.layout import give_focus
 from distill.gui.window.composition import Parts
