@@ -14,7 +14,7 @@ from distill.config.training import AnyConfig
 from distill.generation.recipe import read_recipe
 from distill.gui.engine import session
 from distill.gui.engine.run_state import RunState
-from distill.gui.widgets.dragging import file_drag
+from distill.gui.widgets.drag_and_drop import file_drag
 from distill.gui.window.main_window import MainWindow
 from distill.playback.player import PlayerState
 from tests.end_to_end.test_window import PATIENCE, find, read, sounds, window

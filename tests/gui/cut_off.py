@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from distill.gui.widgets import theme
-from distill.gui.widgets.layout import ElidedLabel
+from distill.gui.widgets.labels import ElidedLabel
 
 TEXTS = (QLabel, QAbstractButton, QComboBox, QAbstractSpinBox, QProgressBar)
 

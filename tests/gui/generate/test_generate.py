@@ -24,7 +24,7 @@ from distill.generation.recipe import NEW, TRAINED, Recipe, read_recipe
 from distill.gui.generate import forms
 from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.generate.panel import GeneratePanel
-from distill.gui.widgets.dragging import file_drag
+from distill.gui.widgets.drag_and_drop import file_drag
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS
 from distill.library.model_library import ModelLibrary

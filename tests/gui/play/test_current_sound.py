@@ -9,7 +9,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from distill.gui.play.presenter import PlayPresenter
-from distill.gui.widgets.layout import ElidedLabel
+from distill.gui.widgets.labels import ElidedLabel
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import TRAINING
 from distill.playback.player import PlayerState

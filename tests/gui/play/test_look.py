@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 from distill.generation.map.shown_map import Slider
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.widgets.key_help import key_groups
-from distill.gui.widgets.text import plain_tip
+from distill.gui.widgets.plain_text import plain_tip
 from distill.gui.window.main_window import SMALLEST_SIZE, MainWindow
 from tests.gui.cut_off import cut_off
 from tests.gui.fakes import tone

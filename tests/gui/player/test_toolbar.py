@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QSlider, QToolButton
 from pytestqt.qtbot import QtBot
 
 from distill.errors import PlaybackError
-from distill.gui.widgets.layout import ElidedLabel
+from distill.gui.widgets.labels import ElidedLabel
 from distill.gui.window.main_window import MainWindow
 from distill.playback.output_device import OutputDevice
 from distill.playback.player import Player, PlayerState

@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.gui.background.background_task import BackgroundTask
 from distill.gui.previews.stars import read_stars
-from distill.gui.widgets.layout import ElidedLabel
+from distill.gui.widgets.labels import ElidedLabel
 from distill.gui.window.main_window import MainWindow
 from distill.runs.preview_files import BEFORE_FOLDER, find_previews
 from distill.runs.run_record import RunRecord

@@ -16,7 +16,7 @@ from distill.audio.demo.demo_sounds import write_demo_sounds
 from distill.gui.background.background_task import BackgroundTask
 from distill.gui.sounds import presenter
 from distill.gui.sounds.model import CELL_ROLE
-from distill.gui.widgets.text import short_names
+from distill.gui.widgets.plain_text import short_names
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS
 from distill.settings import WindowSettings

@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QApplication, QTableView
 from pytestqt.qtbot import QtBot
 
 from distill.gui.sounds.model import Column
-from distill.gui.widgets.panel import EmptyState
-from distill.gui.widgets.text import format_seconds
+from distill.gui.widgets.empty_state import EmptyState
+from distill.gui.widgets.formatting import format_seconds
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import PLAY, TRAINING
 from distill.playback.player import PlayerState

@@ -8,16 +8,15 @@ from PySide6.QtCore import QLocale
 from PySide6.QtGui import QTextDocument
 from PySide6.QtWidgets import QApplication
 
-from distill.gui.widgets.text import (
+from distill.gui.widgets.formatting import (
     format_bytes,
     format_date,
     format_length,
     format_level,
     format_seconds,
     format_time_left,
-    plain_tip,
-    rich_tip,
 )
+from distill.gui.widgets.plain_text import plain_tip, rich_tip
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,8 @@ from distill import diagnostics
 from distill.errors import LibraryError
 from distill.gui.background import stuck_threads
 from distill.gui.engine.run_state import RunState
-from distill.gui.widgets.panel import WindowPart
 from distill.gui.window.main_window import MainWindow
+from distill.gui.window_part import WindowPart
 from distill.settings import WindowSettings
 from tests.gui.fakes import FakeEngine
 from tests.gui.training.test_training import await_state, start

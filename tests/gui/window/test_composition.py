@@ -13,8 +13,8 @@ from pytestqt.qtbot import QtBot
 
 from distill import diagnostics
 from distill.gui.sounds.presenter import SoundsPresenter
-from distill.gui.widgets.panel import WindowPart
 from distill.gui.window.main_window import MainWindow
+from distill.gui.window_part import WindowPart
 from distill.playback.player import Player
 from distill.settings import WindowSettings
 from tests.gui.conftest import close, make_window

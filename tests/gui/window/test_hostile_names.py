@@ -14,8 +14,8 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.config.training import TrainingConfig
-from distill.gui.widgets.layout import ElidedLabel
-from distill.gui.widgets.text import readable
+from distill.gui.widgets.labels import ElidedLabel
+from distill.gui.widgets.plain_text import readable
 from distill.gui.window.main_window import MainWindow
 from distill.library.model_library import ModelLibrary
 from distill.playback.player_status import PlayerState, PlayerStatus

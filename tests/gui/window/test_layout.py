@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.gui.engine.run_state import RunState
 from distill.gui.widgets import theme
-from distill.gui.widgets.layout import FewLinesLabel
+from distill.gui.widgets.labels import FewLinesLabel
 from distill.gui.widgets.notices import Level, NoticeAction
 from distill.gui.window.main_window import FIRST_SIZE, SMALLEST_SIZE, MainWindow, first_size
 from distill.gui.window.pages import MODELS, PLAY, TRAINING

@@ -31,8 +31,9 @@ from distill.gui.plots.legend import CurveStyle
 from distill.gui.plots.plot import Plot
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
+from distill.gui.widgets.formatting import format_time_left
 from distill.gui.widgets.panel import Panel
-from distill.gui.widgets.text import format_time_left, make_plain, plain_tip, readable
+from distill.gui.widgets.plain_text import make_plain, plain_tip, readable
 from distill.runs.comparison import NO_VALUE, Comparison, SameSound
 
 #: Size of the window, and of its parts, in device-independent pixels.

@@ -6,7 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from distill.gui.widgets.text import plain_tip, readable
+from distill.gui.widgets.plain_text import plain_tip, readable
 from distill.runs.comparison import Comparison, SameSound
 
 AnyIndex = QModelIndex | QPersistentModelIndex

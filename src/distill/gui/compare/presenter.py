@@ -16,7 +16,7 @@ from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.user_errors import error_text
 from distill.gui.widgets import theme
 from distill.gui.widgets.notices import NoticeBar
-from distill.gui.widgets.panel import WindowPart
+from distill.gui.window_part import WindowPart
 from distill.playback.player import PlayerState, PlayerStatus
 from distill.runs.comparison import Comparison, SameSound
 

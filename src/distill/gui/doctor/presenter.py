@@ -15,8 +15,8 @@ from distill.gui.doctor.panel import DoctorPanel
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.sounds.row import SoundStatus
-from distill.gui.widgets.panel import WindowPart
-from distill.gui.widgets.text import count_of
+from distill.gui.widgets.formatting import count_of
+from distill.gui.window_part import WindowPart
 from distill.training.data.doctor.findings import Finding, examine, merged_fixes
 
 #: Sounds are examined once nothing has changed for this long.

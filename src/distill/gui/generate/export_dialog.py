@@ -26,8 +26,8 @@ from distill.generation.export_sounds import ExportRequest
 from distill.generation.history.sound_history import GeneratedEntry
 from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.widgets import theme
-from distill.gui.widgets.layout import ElidedLabel, field_label
-from distill.gui.widgets.text import make_plain, plain_tip, readable
+from distill.gui.widgets.labels import ElidedLabel, field_label
+from distill.gui.widgets.plain_text import make_plain, plain_tip, readable
 
 #: Fades at a first start, and the longest that the dialog offers, in milliseconds.
 FADE_MS, DIALOG_FADE_MS = 5.0, 500

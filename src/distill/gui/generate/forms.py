@@ -23,9 +23,9 @@ from distill.generation.generation_service import GenerateRequest, TransformRequ
 from distill.generation.recipe import MOST_COUNT, TRAINED, Recipe
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
-from distill.gui.widgets.layout import ElidedLabel, field_label
-from distill.gui.widgets.panel import NumberField
-from distill.gui.widgets.text import plain_tip, readable
+from distill.gui.widgets.input_fields import NumberField
+from distill.gui.widgets.labels import ElidedLabel, field_label
+from distill.gui.widgets.plain_text import plain_tip, readable
 
 #: Highest seed that fits into a spin box, and highest temperature: beyond it decoders give noise.
 MOST_SEED, MOST_TEMPERATURE = 2**31 - 1, 4.0

@@ -4,8 +4,8 @@ from PySide6.QtCore import QElapsedTimer, Signal, SignalInstance
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from distill.gui.widgets import theme
-from distill.gui.widgets.layout import ElidedLabel
-from distill.gui.widgets.text import plain_tip
+from distill.gui.widgets.labels import ElidedLabel
+from distill.gui.widgets.plain_text import plain_tip
 
 _STEPS = 1000
 _READY, _BUSY = 0, 1

@@ -14,11 +14,13 @@ from distill.gui.generate.history_model import ALL, FORM, FORM_KINDS, PLAYED, Fi
 from distill.gui.generate.history_view import HistoryView
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
-from distill.gui.widgets.dragging import copy_files
+from distill.gui.widgets.drag_and_drop import copy_files
+from distill.gui.widgets.empty_state import EmptyState
 from distill.gui.widgets.icons import icon
+from distill.gui.widgets.input_fields import SearchField
 from distill.gui.widgets.list_model import ITEM_ROLE
-from distill.gui.widgets.panel import EmptyState, Panel, SearchField
-from distill.gui.widgets.text import plain_tip
+from distill.gui.widgets.panel import Panel
+from distill.gui.widgets.plain_text import plain_tip
 
 
 class HistoryPanel(Panel):

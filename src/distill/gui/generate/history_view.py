@@ -7,7 +7,7 @@ from distill.generation.history.listed_sounds import ListedSound
 from distill.gui.generate.history_delegate import HistoryDelegate, star_target
 from distill.gui.generate.history_model import FilteredHistory
 from distill.gui.sounds.thumbnails import Thumbnails
-from distill.gui.widgets.dragging import drag_files
+from distill.gui.widgets.drag_and_drop import drag_files
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
 from distill.gui.widgets.painted_rows import PaintedRows

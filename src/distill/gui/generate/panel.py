@@ -32,10 +32,10 @@ from distill.gui.generate.forms import NewSoundsForm, TransformForm
 from distill.gui.generate.generate_button import GenerateButton
 from distill.gui.generate.history_panel import HistoryPanel
 from distill.gui.widgets import theme
-from distill.gui.widgets.dragging import accept_copy
+from distill.gui.widgets.drag_and_drop import accept_copy
+from distill.gui.widgets.formatting import count_of
 from distill.gui.widgets.key_help import KeyGroup, help_of_actions
 from distill.gui.widgets.panel import Panel
-from distill.gui.widgets.text import count_of
 from distill.library.model_library import ModelEntry
 
 #: Width from which the history is beside the form, and there wider than it, in device-independent pixels.

@@ -28,7 +28,7 @@ from distill.gui.generate.panel import GeneratePanel
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.widgets.notices import Level, NoticeAction, NoticeBar
-from distill.gui.widgets.panel import WindowPart
+from distill.gui.window_part import WindowPart
 from distill.library.model_library import ModelEntry
 from distill.playback.player import PlayerState, PlayerStatus
 from distill.settings import WindowSettings

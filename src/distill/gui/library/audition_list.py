@@ -12,7 +12,7 @@ from distill.generation.audition_samples import AuditionKind, AuditionSample
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import SIDE, pixmap
-from distill.gui.widgets.text import plain_tip, readable
+from distill.gui.widgets.plain_text import plain_tip, readable
 from distill.gui.widgets.waveform import draw_waveform
 
 #: Least width of a name, so that the waveforms stand in one column, and height of a row.

@@ -25,10 +25,13 @@ from distill.gui.library.curve import ModelCurve
 from distill.gui.library.model import family_label
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
+from distill.gui.widgets.buttons import ActionButton
+from distill.gui.widgets.empty_state import EmptyState
+from distill.gui.widgets.flow_box import FlowBox
+from distill.gui.widgets.formatting import count_of, format_bytes, format_date, format_seconds
 from distill.gui.widgets.icons import icon
-from distill.gui.widgets.layout import FlowBox
-from distill.gui.widgets.panel import ActionButton, EmptyState, Panel
-from distill.gui.widgets.text import count_of, format_bytes, format_date, format_seconds, plain_tip, readable
+from distill.gui.widgets.panel import Panel
+from distill.gui.widgets.plain_text import plain_tip, readable
 from distill.library.model_entry import ModelEntry
 from distill.names import MOST_NAME
 

@@ -19,8 +19,8 @@ from distill.gui.library.worker import TRASH_NAME, Change, LibraryWorker
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.user_errors import error_text, is_user_error
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
-from distill.gui.widgets.panel import WindowPart
-from distill.gui.widgets.text import in_menu
+from distill.gui.widgets.plain_text import in_menu
+from distill.gui.window_part import WindowPart
 from distill.library.model_library import Deletion, ModelEntry, ModelLibrary
 from distill.models.file_format import SUFFIX
 from distill.names import checked_name, slug

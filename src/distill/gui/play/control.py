@@ -20,7 +20,7 @@ from distill.errors import MidiError
 from distill.gui.play.page import PlayPage
 from distill.gui.play.sliders import label_of
 from distill.gui.widgets.notices import NoticeBar
-from distill.gui.widgets.panel import WindowPart
+from distill.gui.window_part import WindowPart
 from distill.playback.player import Player
 from distill.settings import WindowSettings
 

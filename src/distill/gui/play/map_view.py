@@ -25,7 +25,7 @@ from distill.generation.map.shown_map import Position, ShownMap
 from distill.gui.widgets import theme
 from distill.gui.widgets.focus import paint_focus
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
-from distill.gui.widgets.text import plain_tip
+from distill.gui.widgets.plain_text import plain_tip
 
 #: Diameter of a dot, and distance within which the pointer is on it, in device-independent pixels.
 _DOT, _REACH = 8, 9

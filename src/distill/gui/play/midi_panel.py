@@ -7,7 +7,9 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QL
 
 from distill.control.osc import PORT_IN, PORT_OUT
 from distill.gui.widgets import theme
-from distill.gui.widgets.panel import HEADER_HEIGHT, ActionButton, QuietCombo, QuietSpin
+from distill.gui.widgets.buttons import ActionButton
+from distill.gui.widgets.input_fields import QuietCombo, QuietSpin
+from distill.gui.widgets.panel import HEADER_HEIGHT
 
 #: Data of the choices of the list of ports that are no port.
 ALL, NONE = "", None

@@ -28,9 +28,11 @@ from distill.gui.play.sound_list import FILE_ROLE, SoundList
 from distill.gui.play.sound_panel import SoundPanel
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
-from distill.gui.widgets.layout import give_focus, leave_tab_key_to_bar
-from distill.gui.widgets.panel import ActionButton, EmptyState, Panel
-from distill.gui.widgets.text import plain_tip, readable
+from distill.gui.widgets.buttons import ActionButton
+from distill.gui.widgets.empty_state import EmptyState
+from distill.gui.widgets.focus import give_focus, leave_tab_key_to_bar
+from distill.gui.widgets.panel import Panel
+from distill.gui.widgets.plain_text import plain_tip, readable
 from distill.library.model_entry import ModelEntry
 
 #: Width of the right column at a first start, and the smallest ones, in device-independent pixels.

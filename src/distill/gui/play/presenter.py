@@ -28,9 +28,9 @@ from distill.gui.play.pads import COUNT
 from distill.gui.play.page import PlayPage
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.user_errors import error_text
-from distill.gui.widgets.dragging import copy_files
+from distill.gui.widgets.drag_and_drop import copy_files
 from distill.gui.widgets.notices import NoticeBar
-from distill.gui.widgets.panel import WindowPart
+from distill.gui.window_part import WindowPart
 from distill.library.model_library import ModelEntry
 from distill.playback.player import PlayerState, PlayerStatus
 from distill.settings import WindowSettings

@@ -16,9 +16,11 @@ from PySide6.QtWidgets import (
 
 from distill.gui.play.sliders import MOST_COLUMNS, NeutralSlider, SoundSliders
 from distill.gui.widgets import theme
-from distill.gui.widgets.layout import ElidedLabel, FewLinesLabel
-from distill.gui.widgets.panel import HEADER_HEIGHT, ActionButton, NumberField, Panel
-from distill.gui.widgets.text import plain_tip
+from distill.gui.widgets.buttons import ActionButton
+from distill.gui.widgets.input_fields import NumberField
+from distill.gui.widgets.labels import ElidedLabel, FewLinesLabel
+from distill.gui.widgets.panel import HEADER_HEIGHT, Panel
+from distill.gui.widgets.plain_text import plain_tip
 from distill.gui.widgets.waveform import draw_waveform
 
 #: Length of a sound along a path and of what is added to one, in seconds.

@@ -12,7 +12,7 @@ from distill.gui.player.toolbar import PlayerToolbar
 from distill.gui.previews.panel import PreviewPanel
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.widgets.notices import NoticeBar
-from distill.gui.widgets.panel import WindowPart
+from distill.gui.window_part import WindowPart
 from distill.playback.output_device import OutputDevice
 from distill.playback.player import Player, PlayerState, PlayerStatus
 from distill.runs.preview_files import PreviewSound

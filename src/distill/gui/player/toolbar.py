@@ -22,9 +22,10 @@ from distill.gui.player.position_slider import PositionSlider
 from distill.gui.previews.model import epoch_text
 from distill.gui.previews.reconstruction_sources import PreviewSources
 from distill.gui.widgets import theme
+from distill.gui.widgets.formatting import format_seconds
 from distill.gui.widgets.icons import icon, pixmap
-from distill.gui.widgets.layout import ElidedLabel
-from distill.gui.widgets.text import format_seconds, plain_tip, readable
+from distill.gui.widgets.labels import ElidedLabel
+from distill.gui.widgets.plain_text import plain_tip, readable
 from distill.playback.player_status import PlayerState, PlayerStatus
 from distill.runs.preview_files import PreviewKind, PreviewSound
 

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QToolButt
 
 from distill.gui.plots.legend import CurveStyle, LegendEntry
 from distill.gui.widgets import theme
+from distill.gui.widgets.flow_box import FlowBox
 from distill.gui.widgets.icons import icon
-from distill.gui.widgets.layout import FlowBox
 
 
 class PlotHeader(QWidget):

@@ -29,7 +29,7 @@ from distill.gui.plots.plot import Plot
 from distill.gui.plots.toolbar import PlotToolbar
 from distill.gui.plots.verdict_line import VerdictLine
 from distill.gui.widgets.panel import Panel
-from distill.gui.widgets.text import make_plain
+from distill.gui.widgets.plain_text import make_plain
 from distill.metrics_history import AnyHistory, MetricsHistory, VQMetricsHistory
 from distill.runs.run_record import Interruption
 

@@ -20,7 +20,7 @@ from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.plot import Plot
 from distill.gui.user_errors import error_text
 from distill.gui.widgets.notices import NoticeBar
-from distill.gui.widgets.panel import WindowPart
+from distill.gui.window_part import WindowPart
 from distill.runs.loaded_run import LoadedRun
 from distill.runs.run_record import Interruption
 from distill.settings import WindowSettings

@@ -4,8 +4,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from distill.gui.widgets import theme
-from distill.gui.widgets.layout import FewLinesLabel, ShortenedLabel
-from distill.gui.widgets.panel import ActionButton
+from distill.gui.widgets.buttons import ActionButton
+from distill.gui.widgets.labels import FewLinesLabel, ShortenedLabel
 from distill.runs.verdict import Advice, Verdict
 
 #: Lines of text that a verdict has room for.

@@ -10,7 +10,7 @@ from distill.gui.previews.originals import OriginalsModel
 from distill.gui.previews.view import OriginalsView, PreviewCells, PreviewView
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
-from distill.gui.widgets.dragging import files_as_mime
+from distill.gui.widgets.drag_and_drop import files_as_mime
 from distill.runs.preview_files import PreviewKind, PreviewSound
 
 

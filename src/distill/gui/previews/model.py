@@ -20,8 +20,8 @@ from PySide6.QtCore import (
 )
 
 from distill.gui.previews.reconstruction_sources import PreviewSources
-from distill.gui.widgets.dragging import FileDragModel
-from distill.gui.widgets.text import plain_tip, readable
+from distill.gui.widgets.drag_and_drop import FileDragModel
+from distill.gui.widgets.plain_text import plain_tip, readable
 from distill.runs.preview_files import BEFORE_TRAINING, PreviewKind, PreviewSound, Slot
 
 AnyIndex = QModelIndex | QPersistentModelIndex

@@ -13,8 +13,8 @@ from distill.gui.previews.model import (
     PreviewModel,
     column_heading,
 )
-from distill.gui.widgets.dragging import FileDragModel
-from distill.gui.widgets.text import plain_tip
+from distill.gui.widgets.drag_and_drop import FileDragModel
+from distill.gui.widgets.plain_text import plain_tip
 from distill.runs.preview_files import PreviewSound
 
 AnyIndex = QModelIndex | QPersistentModelIndex

@@ -11,7 +11,8 @@ from distill.gui.previews.grid_with_originals import PreviewTable
 from distill.gui.previews.model import PreviewModel
 from distill.gui.previews.toolbar_and_menu import PreviewMenu, PreviewTools
 from distill.gui.sounds.thumbnails import Thumbnails
-from distill.gui.widgets.panel import EmptyState, Panel
+from distill.gui.widgets.empty_state import EmptyState
+from distill.gui.widgets.panel import Panel
 from distill.runs.preview_files import PAIRS, SAMPLES, PreviewKind, PreviewSound, Slot
 
 

@@ -18,7 +18,7 @@ from distill.gui.previews.panel import PreviewPanel
 from distill.gui.previews.stars import Stars
 from distill.gui.user_errors import error_text
 from distill.gui.widgets.notices import NoticeBar
-from distill.gui.widgets.panel import WindowPart
+from distill.gui.window_part import WindowPart
 from distill.runs.preview_files import PreviewSound
 
 #: Topics of the notices about stars and about copies.

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from distill.gui.previews.delegate import CELL_HEIGHT, NARROWEST, WIDEST, star_target
 from distill.gui.previews.model import SOUND_ROLE
-from distill.gui.widgets.dragging import drag_files
+from distill.gui.widgets.drag_and_drop import drag_files
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.gui.widgets.play_on_click import Audition, StarClicks, menu_target, set_up_sounds
 from distill.runs.preview_files import PreviewKind, PreviewSound

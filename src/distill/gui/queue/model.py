@@ -6,8 +6,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from distill.config.family_catalog import family_info
+from distill.gui.widgets.formatting import count_of
 from distill.gui.widgets.list_model import ListModel
-from distill.gui.widgets.text import count_of, rich_tip
+from distill.gui.widgets.plain_text import rich_tip
 from distill.runs.queue import FAILED, FINISHED, RUNNING, STOPPED, QueueEntry
 
 #: Most sounds that a tooltip names.

@@ -15,12 +15,12 @@ from PySide6.QtWidgets import (
 from distill.gui.queue.delegate import QueueDelegate
 from distill.gui.queue.model import QueueModel
 from distill.gui.widgets import theme
+from distill.gui.widgets.buttons import ActionButton, ActionToolButton
+from distill.gui.widgets.formatting import count_of
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.key_help import KeyGroup, help_of_actions
 from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.widgets.painted_rows import RowAction, RowView
-from distill.gui.widgets.panel import ActionButton, ActionToolButton
-from distill.gui.widgets.text import count_of
 from distill.runs.queue import RUNNING, QueueEntry, QueueState
 
 #: Rows that are visible at once, at least and at most.

@@ -19,8 +19,8 @@ from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.training.controls import TrainingControls
 from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.widgets.notices import NoticeBar
-from distill.gui.widgets.panel import WindowPart
-from distill.gui.widgets.text import readable
+from distill.gui.widgets.plain_text import readable
+from distill.gui.window_part import WindowPart
 from distill.names import free_name
 from distill.runs.loaded_run import LoadedRun
 from distill.runs.queue import (

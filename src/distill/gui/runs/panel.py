@@ -10,10 +10,13 @@ from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QPushButton, QStac
 from distill.gui.runs.delegate import RunDelegate
 from distill.gui.runs.model import RunModel
 from distill.gui.widgets import theme
+from distill.gui.widgets.buttons import ActionButton
+from distill.gui.widgets.empty_state import EmptyState
+from distill.gui.widgets.input_fields import SearchField
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, help_of_actions, native
 from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.widgets.painted_rows import RowAction, RowView
-from distill.gui.widgets.panel import ActionButton, EmptyState, Panel, SearchField
+from distill.gui.widgets.panel import Panel
 from distill.runs.comparison import FEWEST_RUNS, MOST_RUNS
 from distill.runs.summary import RunSummary
 

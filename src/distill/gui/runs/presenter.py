@@ -16,7 +16,7 @@ from distill.gui.engine.run_state import RunState
 from distill.gui.runs.panel import RunsPanel
 from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.widgets.notices import NoticeBar
-from distill.gui.widgets.text import readable
+from distill.gui.widgets.plain_text import readable
 from distill.names import checked_name
 from distill.runs.loaded_run import LoadedRun
 from distill.runs.record_changes import rename_run

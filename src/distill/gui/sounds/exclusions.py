@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from distill.audio.decoding.sound_fix import SoundFix
-from distill.gui.widgets.text import in_menu
+from distill.gui.widgets.plain_text import in_menu
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from PySide6.QtGui import QColor
 from distill.audio.scan_result import SkippedSound, SoundEntry
 from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
 from distill.gui.widgets import theme
-from distill.gui.widgets.text import format_length, format_level, plain_tip, short_names
+from distill.gui.widgets.formatting import format_length, format_level
+from distill.gui.widgets.plain_text import plain_tip, short_names
 
 if TYPE_CHECKING:
     from distill.audio.cache.waveform_overview import Overview

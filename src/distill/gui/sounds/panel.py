@@ -13,9 +13,12 @@ from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.sounds.view import SoundView
 from distill.gui.widgets import theme
+from distill.gui.widgets.buttons import ActionButton
+from distill.gui.widgets.empty_state import EmptyState
+from distill.gui.widgets.formatting import format_length
 from distill.gui.widgets.icons import icon
-from distill.gui.widgets.panel import ActionButton, EmptyState, Panel, SearchField
-from distill.gui.widgets.text import format_length
+from distill.gui.widgets.input_fields import SearchField
+from distill.gui.widgets.panel import Panel
 
 if TYPE_CHECKING:
     from distill.audio.cache.waveform_overview import Overview

@@ -22,9 +22,9 @@ from distill.gui.sounds.held_out import Split, SplitFinder
 from distill.gui.sounds.loader import Scan, SoundLoader
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
+from distill.gui.widgets.formatting import format_length
 from distill.gui.widgets.notices import NoticeBar
-from distill.gui.widgets.panel import WindowPart
-from distill.gui.widgets.text import format_length
+from distill.gui.window_part import WindowPart
 from distill.settings import WindowSettings
 from distill.training.data.known_split import KnownSplit
 

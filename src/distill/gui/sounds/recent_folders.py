@@ -11,8 +11,8 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
 from distill.gui.background.background_task import BackgroundTask
-from distill.gui.widgets.panel import WindowPart
-from distill.gui.widgets.text import plain_tip, readable
+from distill.gui.widgets.plain_text import plain_tip, readable
+from distill.gui.window_part import WindowPart
 from distill.settings import WindowSettings
 
 #: How many are remembered.

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QWidget
 
 from distill.config.setting_fields import SettingField
 from distill.errors import ConfigurationError
-from distill.gui.widgets.panel import QuietCombo
+from distill.gui.widgets.input_fields import QuietCombo
 
 #: How much the arrow keys change a number that is not whole.
 STEP_FACTOR = 1.1

@@ -34,9 +34,10 @@ from distill.gui.training.settings_presenter import SettingsPresenter
 from distill.gui.training.sound_locator import SoundLocator
 from distill.gui.training.starting_model_choice import StartChooser
 from distill.gui.training.unsaved_model_offer import UnsavedModelOffer
+from distill.gui.widgets.formatting import count_of
 from distill.gui.widgets.notices import Level, NoticeBar
-from distill.gui.widgets.panel import WindowPart
-from distill.gui.widgets.text import count_of, readable
+from distill.gui.widgets.plain_text import readable
+from distill.gui.window_part import WindowPart
 from distill.metrics_history import AnyHistory, MetricsHistory
 from distill.names import free_name
 from distill.runs.loaded_run import LoadedRun

@@ -1,9 +1,10 @@
-"""The frame that shows where the keyboard is."""
+"""The keyboard focus: the frame that shows where it is, and giving it to a widget."""
 
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFocusEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QTabWidget, QWidget
 
 from distill.gui.widgets import theme
 
@@ -53,3 +54,20 @@ class FocusFrame(_Base):
         """Remove the frame."""
         super().focusOutEvent(event)
         self.viewport().update()
+
+
+def leave_tab_key_to_bar(tabs: QTabWidget) -> None:
+    """Let Tab stop at the bar of tabs only; see `give_focus`."""
+    tabs.setFocusProxy(None)  # type: ignore[arg-type]  # its stub knows no None
+    tabs.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+
+
+def give_focus(widget: QWidget) -> None:
+    """Give the keyboard to a widget, or to the part of it that its attribute ``entrance`` names.
+
+    A focus proxy would do this too.  But Qt takes each widget that has one for a stop of Tab, and goes on behind its
+    proxy: what comes after the widget itself in the order of Tab is never reached.
+    """
+    while (entrance := getattr(widget, "entrance", None)) is not None:
+        widget = entrance
+    widget.setFocus()

@@ -11,10 +11,11 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolBut
 
 from distill.gui.user_errors import error_text
 from distill.gui.widgets import theme
+from distill.gui.widgets.buttons import ActionButton
 from distill.gui.widgets.icons import icon
-from distill.gui.widgets.layout import FewLinesLabel
-from distill.gui.widgets.panel import ActionButton, ScrolledColumn
-from distill.gui.widgets.text import plain_tip, readable
+from distill.gui.widgets.labels import FewLinesLabel
+from distill.gui.widgets.panel import ScrolledColumn
+from distill.gui.widgets.plain_text import plain_tip, readable
 
 #: How long a notice without a warning or an action stays.
 INFO_SECONDS = 10.0

@@ -30,7 +30,7 @@ from PySide6.QtWidgets import (
 
 from distill.gui.widgets import theme
 from distill.gui.widgets.focus import paint_focus
-from distill.gui.widgets.text import readable
+from distill.gui.widgets.plain_text import readable
 
 Model = TypeVar("Model", bound=QAbstractItemModel)
 AnyIndex = QModelIndex | QPersistentModelIndex

@@ -42,9 +42,9 @@ from distill.gui.training.estimate_presenter import EstimatePresenter
 from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.training.settings_panel import SettingsPanel
 from distill.gui.training.verdict_presenter import VerdictPresenter
-from distill.gui.widgets.panel import WindowPart
 from distill.gui.window.frame import PLOTS_COLUMN, RUNS_TAB, Frame
 from distill.gui.window.pages import MODELS, PLAY, TRAINING
+from distill.gui.window_part import WindowPart
 from distill.names import taken_names
 from distill.playback.player import Player, PlayerState
 from distill.training.measuring.speed_trial import measure as measure_speed

@@ -19,7 +19,7 @@ from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.training.controls import TrainingControls
 from distill.gui.widgets import theme
-from distill.gui.widgets.layout import leave_tab_key_to_bar
+from distill.gui.widgets.focus import leave_tab_key_to_bar
 from distill.gui.widgets.panel import Panel
 from distill.gui.window.head import Head
 from distill.gui.window.pages import TRAINING, Pages, replace_page
@@ -39,7 +39,7 @@ class _Columns(QSplitter):
     They keep the widths that they were restored to until they are seen: a page that is hidden has another width.
     """
 
-    #: Where the keyboard is when the page is opened; see `distill.gui.widgets.layout.give_focus`.
+    #: Where the keyboard is when the page is opened; see `distill.gui.widgets.focus.give_focus`.
     entrance: QWidget
     _restored: Sequence[int] | None = None
 

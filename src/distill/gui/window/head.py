@@ -10,7 +10,7 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStyle, QWidget
 
 from distill.gui.widgets import theme
-from distill.gui.widgets.layout import ElidedLabel
+from distill.gui.widgets.labels import ElidedLabel
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.window.pages import PageSwitch
 

@@ -25,8 +25,8 @@ from distill.gui.background.background_task import end_tasks
 from distill.gui.engine.run_state import RunState
 from distill.gui.user_errors import error_text, is_user_error
 from distill.gui.widgets import theme
-from distill.gui.widgets.dragging import accept_copy
-from distill.gui.widgets.text import make_plain
+from distill.gui.widgets.drag_and_drop import accept_copy
+from distill.gui.widgets.plain_text import make_plain
 from distill.gui.window.frame import Frame
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.gui.window.settings_damage import damage_text

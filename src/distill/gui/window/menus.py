@@ -15,8 +15,8 @@ from distill.gui.help.report_dialog import open_report
 from distill.gui.help.shortcuts_dialog import ShortcutsDialog
 from distill.gui.sounds.recent_folders import RecentMenu
 from distill.gui.widgets import theme
+from distill.gui.widgets.focus import give_focus
 from distill.gui.widgets.key_help import key_groups
-from distill.gui.widgets.layout import give_focus
 from distill.gui.window.composition import Parts
 from distill.gui.window.frame import Frame
 from distill.gui.window.pages import MODELS, PLAY, TRAINING, Pages

@@ -5,7 +5,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QStackedWidget, QToolButton, QWidget
 
 from distill.gui.widgets import theme
-from distill.gui.widgets.layout import give_focus
+from distill.gui.widgets.focus import give_focus
 
 #: Page numbers, in display order.
 TRAINING, MODELS, PLAY = 0, 1, 2

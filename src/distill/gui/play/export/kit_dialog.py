@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
 
 from distill.generation.kits.kit_plan import MOST_LAYERS, MOST_TURNS, KitPlan
 from distill.gui.widgets import theme
-from distill.gui.widgets.layout import ElidedLabel, field_label
-from distill.gui.widgets.text import plain_tip
+from distill.gui.widgets.labels import ElidedLabel, field_label
+from distill.gui.widgets.plain_text import plain_tip
 from distill.names import free_name, plain_name
 
 #: Smallest width, in device-independent pixels.

@@ -13,7 +13,7 @@ from distill.gui.background.background_task import BackgroundTask, end_tasks
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.plots.codebook.panel import CodebookView
 from distill.gui.widgets.notices import NoticeBar
-from distill.gui.widgets.panel import WindowPart
+from distill.gui.window_part import WindowPart
 
 #: Topic of the notices about codes.
 TOPIC = "codes"

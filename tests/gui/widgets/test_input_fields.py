@@ -7,7 +7,7 @@ from PySide6.QtCore import QLocale
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from distill.gui.widgets.panel import NumberField
+from distill.gui.widgets.input_fields import NumberField
 
 
 @pytest.fixture(params=[QLocale.Language.German, QLocale.Language.English], ids=["German", "English"])
