@@ -23,7 +23,7 @@ from distill.gui.desktop.system_trash import move_to_trash
 from distill.gui.generate import presenter
 from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.generate.panel import GeneratePanel
-from distill.gui.widgets.list_model import ITEM_ROLE
+from distill.gui.lists.list_model import ITEM_ROLE
 from distill.gui.window.main_window import SMALLEST_SIZE, MainWindow
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.library.model_library import ModelLibrary

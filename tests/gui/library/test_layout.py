@@ -16,10 +16,10 @@ from pytestqt.qtbot import QtBot
 from distill import paths
 from distill.generation.recipe import MOST_COUNT
 from distill.gui.library.delegate import CURVE_WIDTH, ModelDelegate
+from distill.gui.lists.list_model import ITEM_ROLE
+from distill.gui.lists.row_painting import two_lines, whole_facts
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import SIDE
-from distill.gui.widgets.list_model import ITEM_ROLE
-from distill.gui.widgets.painted_rows import two_lines, whole_facts
 from distill.gui.window.main_window import SMALLEST_SIZE, MainWindow
 from distill.gui.window.pages import MODELS
 from distill.library.model_entry import ModelEntry

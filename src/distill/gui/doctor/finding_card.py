@@ -6,10 +6,10 @@ from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QVBoxLayout
 
+from distill.gui.lists.play_on_click import Audition
 from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton
 from distill.gui.widgets.plain_text import plain_tip, readable
-from distill.gui.widgets.play_on_click import Audition
 from distill.training.data.doctor.findings import Finding
 
 #: Rows of the list of sounds that are seen at once.

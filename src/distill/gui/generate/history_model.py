@@ -28,9 +28,9 @@ from distill.generation.recipe import (
     VARIED,
     Recipe,
 )
+from distill.gui.lists.list_model import MARKED_ROLE, ListModel
 from distill.gui.widgets.drag_and_drop import FileDragModel
 from distill.gui.widgets.formatting import count_of, format_date, format_length
-from distill.gui.widgets.list_model import MARKED_ROLE, ListModel
 from distill.gui.widgets.plain_text import plain_tip
 from distill.names import fold
 

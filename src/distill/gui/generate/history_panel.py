@@ -12,13 +12,13 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QPushButton, QStack
 from distill.generation.history.listed_sounds import ListedSound
 from distill.gui.generate.history_model import ALL, FORM, FORM_KINDS, PLAYED, FilteredHistory, HistoryModel, origin_of
 from distill.gui.generate.history_view import HistoryView
+from distill.gui.lists.list_model import ITEM_ROLE
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.drag_and_drop import copy_files
 from distill.gui.widgets.empty_state import EmptyState
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.input_fields import SearchField
-from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.plain_text import plain_tip
 

@@ -15,21 +15,20 @@ from PySide6.QtGui import QMouseEvent, QPainter
 from PySide6.QtWidgets import QStyle, QStyleOptionViewItem, QWidget
 
 from distill.gui.library.model import ModelTable
-from distill.gui.widgets import theme
-from distill.gui.widgets.icons import SIDE, pixmap
-from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
-from distill.gui.widgets.painted_rows import (
-    RenamingDelegate,
+from distill.gui.lists.list_model import ITEM_ROLE, MARKED_ROLE
+from distill.gui.lists.row_painting import (
     StyledText,
     facts_width,
     mirrored,
     paint_ground,
     row_size,
-    source_of,
     two_lines,
     whole_facts,
     write_row,
 )
+from distill.gui.lists.row_views import RenamingDelegate, source_of
+from distill.gui.widgets import theme
+from distill.gui.widgets.icons import SIDE, pixmap
 from distill.library.model_entry import ModelEntry
 
 #: Width of the small curve, in device-independent pixels.

@@ -10,13 +10,13 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QStackedWidge
 from distill.config.family_catalog import FAMILIES
 from distill.gui.library.delegate import ModelDelegate
 from distill.gui.library.model import ModelFilter, ModelRows, ModelTable, Order
+from distill.gui.lists.list_model import ITEM_ROLE
+from distill.gui.lists.row_views import RowAction, RowView
 from distill.gui.widgets import theme
 from distill.gui.widgets.empty_state import EmptyState
 from distill.gui.widgets.focus import give_focus
 from distill.gui.widgets.input_fields import SearchField
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
-from distill.gui.widgets.list_model import ITEM_ROLE
-from distill.gui.widgets.painted_rows import RowAction, RowView
 from distill.gui.widgets.panel import Panel
 from distill.library.model_entry import ModelEntry
 

@@ -19,8 +19,8 @@ from PySide6.QtCore import (
 
 from distill.config.family_catalog import FAMILIES, family_info
 from distill.errors import ConfigurationError
+from distill.gui.lists.list_model import ListModel
 from distill.gui.widgets.formatting import count_of, format_date
-from distill.gui.widgets.list_model import ListModel
 from distill.gui.widgets.plain_text import plain_tip
 from distill.library.model_entry import ModelEntry
 from distill.names import fold

@@ -33,11 +33,11 @@ from PySide6.QtWidgets import (
 from distill.audio.decoding.sound_suffixes import SOUND_SUFFIXES
 from distill.control.control_mapping import PADS
 from distill.control.pads_and_keys import GROUPS
+from distill.gui.lists.row_painting import write_line
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.drag_and_drop import accept_copy, files_as_mime
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
-from distill.gui.widgets.painted_rows import write_line
 from distill.gui.widgets.plain_text import plain_tip, readable, short_names
 from distill.gui.widgets.waveform import draw_waveform
 

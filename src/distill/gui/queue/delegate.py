@@ -4,10 +4,11 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
+from distill.gui.lists.list_model import ITEM_ROLE, MARKED_ROLE
+from distill.gui.lists.row_painting import StyledText, paint_ground, row_size, write_row
+from distill.gui.lists.row_views import source_of
 from distill.gui.queue.model import QueueModel
 from distill.gui.widgets import theme
-from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
-from distill.gui.widgets.painted_rows import StyledText, paint_ground, row_size, source_of, write_row
 from distill.runs.queue import FAILED, FINISHED, RUNNING, QueueEntry
 
 Index = QModelIndex | QPersistentModelIndex

@@ -6,8 +6,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from distill.config.family_catalog import family_info
+from distill.gui.lists.list_model import ListModel
 from distill.gui.widgets.formatting import count_of
-from distill.gui.widgets.list_model import ListModel
 from distill.gui.widgets.plain_text import rich_tip
 from distill.runs.queue import FAILED, FINISHED, RUNNING, STOPPED, QueueEntry
 

@@ -12,6 +12,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from distill.gui.lists.list_model import ITEM_ROLE
+from distill.gui.lists.row_views import RowAction, RowView
 from distill.gui.queue.delegate import QueueDelegate
 from distill.gui.queue.model import QueueModel
 from distill.gui.widgets import theme
@@ -19,8 +21,6 @@ from distill.gui.widgets.buttons import ActionButton, ActionToolButton
 from distill.gui.widgets.formatting import count_of
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.key_help import KeyGroup, help_of_actions
-from distill.gui.widgets.list_model import ITEM_ROLE
-from distill.gui.widgets.painted_rows import RowAction, RowView
 from distill.runs.queue import RUNNING, QueueEntry, QueueState
 
 #: Rows that are visible at once, at least and at most.

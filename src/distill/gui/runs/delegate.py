@@ -4,10 +4,11 @@ from PySide6.QtCore import QCoreApplication, QModelIndex, QPersistentModelIndex,
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyleOptionViewItem, QWidget
 
+from distill.gui.lists.list_model import ITEM_ROLE, MARKED_ROLE
+from distill.gui.lists.row_painting import StyledText, paint_ground, row_size, write_row
+from distill.gui.lists.row_views import RenamingDelegate, source_of
 from distill.gui.runs.model import RunModel
 from distill.gui.widgets import theme
-from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
-from distill.gui.widgets.painted_rows import RenamingDelegate, StyledText, paint_ground, row_size, source_of, write_row
 from distill.runs.summary import RunSummary
 
 #: Width of the small curve, in device-independent pixels.

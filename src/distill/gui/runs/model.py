@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QWidget
 
 from distill.config.family_catalog import FAMILIES
 from distill.events import UNSAVED
+from distill.gui.lists.list_model import ListModel
 from distill.gui.widgets.formatting import count_of, format_date
-from distill.gui.widgets.list_model import ListModel
 from distill.gui.widgets.plain_text import readable, rich_tip
 from distill.runs.summary import RunSummary
 

@@ -17,6 +17,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QMenu, QStyleOptionViewItem, QTableView
 
+from distill.gui.lists.play_on_click import Audition
 from distill.gui.sounds.columns import SoundColumns
 from distill.gui.sounds.delegates import NameDelegate, PlainDelegate, WaveformDelegate
 from distill.gui.sounds.model import ROW_ROLE, AnyIndex, Column, FilteredSounds
@@ -24,7 +25,6 @@ from distill.gui.sounds.row import SoundRow, SoundStatus
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets.focus import FocusFrame
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, help_of_actions, native
-from distill.gui.widgets.play_on_click import Audition
 
 _WALKING = (
     Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home, Qt.Key.Key_End,

@@ -26,11 +26,11 @@ from distill.config.family_catalog import FAMILIES, FamilyInfo, family_info
 from distill.config.training import OverfittingPreset
 from distill.events import EpochMetrics, PreparationProgress, VQEpochMetrics
 from distill.gui.engine.run_state import RunState
+from distill.gui.lists.row_painting import paint_ground, row_size, write_line
 from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton
 from distill.gui.widgets.formatting import format_time_left
 from distill.gui.widgets.labels import ElidedLabel, ShortenedLabel
-from distill.gui.widgets.painted_rows import paint_ground, row_size, write_line
 from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.plain_text import plain_tip, readable
 from distill.names import MOST_NAME

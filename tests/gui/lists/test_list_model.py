@@ -7,7 +7,7 @@ from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QApplication
 
-from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE, ListModel
+from distill.gui.lists.list_model import ITEM_ROLE, MARKED_ROLE, ListModel
 
 
 @dataclass(frozen=True)

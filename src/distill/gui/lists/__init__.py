@@ -1,0 +1,1 @@
+"""Lists of sounds, models and runs: their models, views and painted rows."""
