@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.config.training import TrainingConfig
-from distill.gui.sounds.delegates import NameDelegate
+from distill.gui.sounds.cell_delegates import NameDelegate
 from distill.gui.sounds.model import ROW_ROLE, Column
 from distill.gui.sounds.view import SoundView
 from distill.gui.widgets import theme

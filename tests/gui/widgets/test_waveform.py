@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from distill.audio.cache import waveform_overview
-from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets.waveform import draw_waveform
 from tests.gui.fakes import tone
 

@@ -29,7 +29,7 @@ from distill.gui.compare.view import SoundsView
 from distill.gui.player.keys import PlayerKeys
 from distill.gui.plots.legend import CurveStyle
 from distill.gui.plots.plot import Plot
-from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.formatting import format_time_left
 from distill.gui.widgets.panel import Panel

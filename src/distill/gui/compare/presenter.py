@@ -12,7 +12,7 @@ from distill.gui.compare.dialog import SEEDED, CompareDialog
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.player.presenter import PlayerController
 from distill.gui.runs.panel import RunsPanel
-from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.user_errors import error_text
 from distill.gui.widgets import theme
 from distill.gui.widgets.notices import NoticeBar

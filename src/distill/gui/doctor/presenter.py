@@ -14,7 +14,7 @@ from distill.gui.background.background_task import BackgroundTask
 from distill.gui.doctor.panel import DoctorPanel
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.sounds.presenter import SoundsPresenter
-from distill.gui.sounds.row import SoundStatus
+from distill.gui.sounds.sound_row import SoundStatus
 from distill.gui.widgets.formatting import count_of
 from distill.gui.window_part import WindowPart
 from distill.training.data.doctor.findings import Finding, examine, merged_fixes

@@ -9,7 +9,7 @@ from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.lists.list_model import ITEM_ROLE, MARKED_ROLE
 from distill.gui.lists.row_painting import mirrored, paint_ground, whole_facts, write_line
 from distill.gui.lists.row_views import RenamingDelegate
-from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import icons, theme
 from distill.gui.widgets.waveform import draw_waveform
 

@@ -13,7 +13,7 @@ from distill.generation.history.listed_sounds import ListedSound
 from distill.gui.generate.history_model import ALL, FORM, FORM_KINDS, PLAYED, FilteredHistory, HistoryModel, origin_of
 from distill.gui.generate.history_view import HistoryView
 from distill.gui.lists.list_model import ITEM_ROLE
-from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.drag_and_drop import copy_files
 from distill.gui.widgets.empty_state import EmptyState

@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QDrag, QKeyEvent, QMouseEvent, QPainter, QPain
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from distill.generation.audition_samples import AuditionKind, AuditionSample
-from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import SIDE, pixmap
 from distill.gui.widgets.plain_text import plain_tip, readable

@@ -23,7 +23,7 @@ from distill.config.family_catalog import FAMILIES
 from distill.gui.library.audition_list import AuditionList
 from distill.gui.library.curve import ModelCurve
 from distill.gui.library.model import family_label
-from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton
 from distill.gui.widgets.empty_state import EmptyState

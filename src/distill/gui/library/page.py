@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from distill.gui.library.detail import ModelDetail
 from distill.gui.library.list import ModelList
-from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
 
 #: Smallest widths of the three columns, and those of a first start; what is added to the window goes to the last one.

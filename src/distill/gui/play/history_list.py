@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QListWidgetItem, QWidget
 
 from distill.gui.play.sound_list import FILE_ROLE, WORD_ROLE, SoundList
-from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets.plain_text import plain_tip
 
 #: Most sounds that are listed.

@@ -34,7 +34,7 @@ from distill.audio.decoding.sound_suffixes import SOUND_SUFFIXES
 from distill.control.control_mapping import PADS
 from distill.control.pads_and_keys import GROUPS
 from distill.gui.lists.row_painting import write_line
-from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.drag_and_drop import accept_copy, files_as_mime
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native

@@ -26,7 +26,7 @@ from distill.gui.play.midi_panel import MidiPanel
 from distill.gui.play.pads import PadGrid
 from distill.gui.play.sound_list import FILE_ROLE, SoundList
 from distill.gui.play.sound_panel import SoundPanel
-from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton
 from distill.gui.widgets.empty_state import EmptyState

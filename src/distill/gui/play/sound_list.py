@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 
 from distill.gui.lists.play_on_click import Audition
 from distill.gui.lists.row_painting import mirrored, paint_ground, write_line
-from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.drag_and_drop import files_as_mime
 from distill.gui.widgets.waveform import draw_waveform

@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from distill.gui.previews.model import PLAYING_ROLE, SOUND_ROLE, STARRED_ROLE
-from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import icons, theme
 from distill.gui.widgets.waveform import draw_waveform
 from distill.runs.preview_files import PreviewKind, PreviewSound

@@ -8,7 +8,7 @@ from distill.gui.previews.delegate import CELL_HEIGHT, NARROWEST, PreviewDelegat
 from distill.gui.previews.model import SOUND_ROLE, PreviewModel, StarredRows
 from distill.gui.previews.originals import OriginalsModel
 from distill.gui.previews.view import OriginalsView, PreviewCells, PreviewView
-from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.drag_and_drop import files_as_mime
 from distill.runs.preview_files import PreviewKind, PreviewSound

@@ -10,7 +10,7 @@ from distill.config.family_catalog import FamilyInfo
 from distill.gui.previews.grid_with_originals import PreviewTable
 from distill.gui.previews.model import PreviewModel
 from distill.gui.previews.toolbar_and_menu import PreviewMenu, PreviewTools
-from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets.empty_state import EmptyState
 from distill.gui.widgets.panel import Panel
 from distill.runs.preview_files import PAIRS, SAMPLES, PreviewKind, PreviewSound, Slot

@@ -10,7 +10,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 from PySide6.QtGui import QColor
 
 from distill.audio.scan_result import SkippedSound, SoundEntry
-from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
+from distill.gui.sounds.sound_row import CheckedSound, SoundRow, SoundStatus
 from distill.gui.widgets import theme
 from distill.gui.widgets.formatting import format_length, format_level
 from distill.gui.widgets.plain_text import plain_tip, short_names

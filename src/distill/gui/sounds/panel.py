@@ -9,13 +9,13 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, 
 
 from distill.audio.scan_result import ScanResult
 from distill.gui.sounds.model import ROW_ROLE, FilteredSounds, SoundModel, short_reason
-from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
-from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.sounds.sound_row import CheckedSound, SoundRow, SoundStatus
+from distill.gui.sounds.totals_line import TotalsLine
 from distill.gui.sounds.view import SoundView
+from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton
 from distill.gui.widgets.empty_state import EmptyState
-from distill.gui.widgets.formatting import format_length
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.input_fields import SearchField
 from distill.gui.widgets.panel import Panel
@@ -66,10 +66,7 @@ class SoundsPanel(Panel):
         self.table = SoundModel()
         self._filtered = FilteredSounds(self.table)
         self.view = self._make_view()
-        self._summary = self._make_muted("soundSummary")
-        self._reason = self._make_muted("soundReason")
-        self._reason.setFixedHeight(2 * self.fontMetrics().lineSpacing())
-        self._reason.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        self._totals, self._reason = TotalsLine(), self._make_reason()
         empty = EmptyState(
             "drop",
             self.tr("Drop a folder of sounds here"),
@@ -80,7 +77,7 @@ class SoundsPanel(Panel):
             self._stack.addWidget(page)
         self._search = self._make_search()
         self.doctor = self._make_doctor()
-        self.body.addWidget(self._summary)
+        self.body.addWidget(self._totals)
         self.body.addWidget(self._search)
         self.body.addStretch(0)
         self.body.addWidget(self._stack, 1)
@@ -122,12 +119,14 @@ class SoundsPanel(Panel):
         view.selectionModel().currentChanged.connect(self._on_current_changed)
         return view
 
-    def _make_muted(self, accessible_id: str) -> QLabel:
+    def _make_reason(self) -> QLabel:
         label = QLabel()
         label.setObjectName("muted")
-        label.setAccessibleIdentifier(accessible_id)
+        label.setAccessibleIdentifier("soundReason")
         label.setWordWrap(True)
         label.hide()
+        label.setFixedHeight(2 * self.fontMetrics().lineSpacing())
+        label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         return label
 
     def _make_search(self) -> QWidget:
@@ -260,7 +259,7 @@ class SoundsPanel(Panel):
 
     def summary(self) -> str:
         """The line that says what becomes of the sounds."""
-        return self._summary.text()
+        return self._totals.text()
 
     def skipped(self) -> list[SoundRow]:
         """The sounds that cannot be used."""
@@ -344,44 +343,9 @@ class SoundsPanel(Panel):
 
     def _show_totals(self) -> None:
         rows = self.table.rows
-        usable = [row for row in rows if row.is_usable]
-        count = self.tr("1 file") if len(usable) == 1 else self.tr("{0} files").format(len(usable))
-        seconds = sum(row.entry.duration_s for row in usable if row.entry is not None)
-        self.detail.setText(self._busy or (f"{count} · {format_length(seconds)}" if rows else ""))
-        parts = self._split_parts(usable)
-        stereo = sum(row.is_stereo for row in usable)
-        if stereo:
-            parts.append(self.tr("{0} of {1} stereo").format(stereo, len(usable)))
-        skipped = sum(row.status is SoundStatus.SKIPPED for row in rows)
-        shown = self._filtered.rowCount()
-        is_later = self._trained_on is not None and self._trained_on != self._wanted()
-        later = self.tr(" (next run)") if is_later else ""
-        excluded = len(rows) - len(usable) - skipped
-        if excluded or later:
-            parts.append(self.tr("{0} excluded").format(excluded) + later)
-        if skipped:
-            parts.append(self.tr("{0} skipped").format(skipped))
-        if shown < len(rows):
-            parts.append(self.tr("{0} of {1} shown").format(shown, len(rows)))
-        if self._checking:
-            parts.append(self._checking)
-        text = " · ".join(parts)
-        self._summary.setText(text)
-        self._summary.setVisible(bool(rows))  # also while it is empty: the list below must not move
-
-    def _split_parts(self, usable: list[SoundRow]) -> list[str]:
-        held_out = sum(row.is_held_out is True for row in usable)
-        if not held_out:
-            self._summary.setToolTip("")
-            return []
-        self._summary.setToolTip(
-            self.tr(
-                "A run trains on the first and measures with the held-out ones, which it never trains on. "
-                "The status column shows which they are; sort by it to see them together."
-            )
-        )
-        trained = len(usable) - sum(row.is_held_out is True and not row.is_divided for row in usable)
-        return [self.tr("{0} training, {1} held out").format(trained, held_out)]
+        self.detail.setText(self._busy or self._totals.files_and_length(rows))
+        is_for_next_run = self._trained_on is not None and self._trained_on != self._wanted()
+        self._totals.show_totals(rows, self._filtered.rowCount(), is_for_next_run, self._checking)
 
     def _draw_icons(self) -> None:
         current = theme.colors()

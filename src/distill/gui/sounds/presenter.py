@@ -18,10 +18,10 @@ from distill.gui.background.background_task import BackgroundTask
 from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.sounds.exclusions import Choice, Exclusions
-from distill.gui.sounds.held_out import Split, SplitFinder
-from distill.gui.sounds.loader import Scan, SoundLoader
 from distill.gui.sounds.panel import SoundsPanel
-from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
+from distill.gui.sounds.sound_loader import Scan, SoundLoader
+from distill.gui.sounds.sound_row import CheckedSound, SoundRow, SoundStatus
+from distill.gui.sounds.split_finder import Split, SplitFinder
 from distill.gui.widgets.formatting import format_length
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.window_part import WindowPart

@@ -18,11 +18,11 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractItemView, QMenu, QStyleOptionViewItem, QTableView
 
 from distill.gui.lists.play_on_click import Audition
+from distill.gui.sounds.cell_delegates import NameDelegate, PlainDelegate, WaveformDelegate
 from distill.gui.sounds.columns import SoundColumns
-from distill.gui.sounds.delegates import NameDelegate, PlainDelegate, WaveformDelegate
 from distill.gui.sounds.model import ROW_ROLE, AnyIndex, Column, FilteredSounds
-from distill.gui.sounds.row import SoundRow, SoundStatus
-from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.sounds.sound_row import SoundRow, SoundStatus
+from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets.focus import FocusFrame
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, help_of_actions, native
 

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 
 from distill.gui.player.toolbar import PlayerToolbar
 from distill.gui.sounds.panel import SoundsPanel
-from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.training.controls import TrainingControls
 from distill.gui.widgets import theme
 from distill.gui.widgets.focus import leave_tab_key_to_bar

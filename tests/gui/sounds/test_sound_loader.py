@@ -14,8 +14,8 @@ from pytestqt.qtbot import QtBot
 
 from distill.audio import file_search, sound_scan
 from distill.gui.engine.run_state import RunState
-from distill.gui.sounds import loader
-from distill.gui.sounds.row import SoundStatus
+from distill.gui.sounds import sound_loader
+from distill.gui.sounds.sound_row import SoundStatus
 from distill.gui.window.main_window import MainWindow
 from tests.gui.fakes import FakeEngine, tone
 from tests.gui.sounds.test_listing import settle
@@ -31,7 +31,7 @@ def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
         assert answers.wait(60)
         return sound_scan.scan_sounds(*given, **named)
 
-    monkeypatch.setattr(loader, "scan_sounds", scan_sounds)
+    monkeypatch.setattr(sound_loader, "scan_sounds", scan_sounds)
     yield answers
     answers.set()
 

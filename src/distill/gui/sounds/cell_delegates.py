@@ -5,8 +5,8 @@ from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from distill.gui.sounds.model import CELL_ROLE, ROW_ROLE, AnyIndex
-from distill.gui.sounds.row import SoundRow
-from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.sounds.sound_row import SoundRow
+from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.waveform import draw_waveform
 
