@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.config.factory import make_config
 from distill.generation.codebook_usage import Code
-from distill.gui.engine import session
+from distill.gui.engine import run_controller
 from distill.gui.engine.run_state import RunState
 from distill.gui.window.main_window import MainWindow
 from distill.models import LoadedVQModel, open_model
@@ -37,7 +37,7 @@ def test_a_vq_model_is_trained_seen_heard_and_opened(
 ) -> None:
     # The search for the fastest way to compute takes longer than these three epochs; other tests are about it.
     monkeypatch.setattr(
-        session, "make_config", lambda *args: replace(make_config(*args), precision="float32", num_threads=1)
+        run_controller, "make_config", lambda *args: replace(make_config(*args), precision="float32", num_threads=1)
     )
     window.open_folder(sounds)
     start, family = find(window, QPushButton, "startButton"), find(window, QComboBox, "familyCombo")

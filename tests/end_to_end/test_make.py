@@ -12,7 +12,7 @@ from distill.config.factory import make_config
 from distill.config.family_catalog import FAMILIES
 from distill.config.training import AnyConfig
 from distill.generation.recipe import read_recipe
-from distill.gui.engine import session
+from distill.gui.engine import run_controller
 from distill.gui.engine.run_state import RunState
 from distill.gui.widgets.drag_and_drop import file_drag
 from distill.gui.window.main_window import MainWindow
@@ -43,7 +43,7 @@ def test_from_the_end_of_a_training_to_a_new_sound(
     sounds: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(session, "make_config", quick)
+    monkeypatch.setattr(run_controller, "make_config", quick)
     window.open_folder(sounds)
     start = find(window, QPushButton, "startButton")
     kinds, preset = find(window, QComboBox, "familyCombo"), find(window, QComboBox, "presetCombo")

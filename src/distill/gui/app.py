@@ -2,12 +2,12 @@
 
 1. `run` is called by ``distill.__main__`` after the log is open.  By then Qt has been imported, and the modules of the
    window's frame: that is most of the time until the first frame, so numpy and the readers of sound come later.  If a
-   window is open already, it is asked to show what was to be opened (`distill.gui.window.instance`), and this process
-   ends.
+   window is open already, it is asked to show what was to be opened (`distill.gui.window.single_instance`), and this
+   process ends.
 2. The application is made, then the frame of the window, by the preferences.
 3. The first frame is painted.  The rest follows in steps (`distill.gui.window.composition`): pyqtgraph, the other
    panels, and a background thread that looks for the folders of the last session.
-4. When the window is complete, a thread of its own imports the engine (`distill.gui.engine.loader`): torch takes
+4. When the window is complete, a thread of its own imports the engine (`distill.gui.engine.engine_loader`): torch takes
    seconds, and holds the interpreter lock for tenths of a second.  This is why nothing under `distill.gui` may import
    torch at module level, directly or indirectly.
 5. The event loop runs.  Ctrl-C and the system's request to end come in through a socket, because Python runs signal
@@ -32,9 +32,9 @@ from distill import __version__
 from distill.gui.background.stuck_threads import end_if_stuck
 from distill.gui.window.crash_reporter import ReportWatcher
 from distill.gui.window.gc_timer import GCTimer
-from distill.gui.window.instance import InstanceLock, InstanceServer, pass_on
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.open_requests import OpenRequests
+from distill.gui.window.single_instance import InstanceLock, InstanceServer, pass_on
 from distill.paths import resources_dir
 from distill.process.interpreter import set_switch_interval
 

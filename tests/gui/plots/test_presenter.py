@@ -15,8 +15,8 @@ from pytestqt.qtbot import QtBot
 from distill.config.training import TrainingConfig
 from distill.events import PreviewEvent
 from distill.gui.background.background_task import end_tasks
+from distill.gui.engine.run_controller import RunController
 from distill.gui.engine.run_state import RunState
-from distill.gui.engine.session import Session
 from distill.gui.plots.overlay import interruption_label, interruption_text
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.presenter import PlotsPresenter, checkpoint_epochs, first_previews, free_name
@@ -34,7 +34,7 @@ class Desk:
 
     owner: QObject
     plots: PlotsPanel
-    runs: Session
+    runs: RunController
     notices: NoticeBar
     played: list[Path] = field(default_factory=list)
     presenter: PlotsPresenter = None  # type: ignore[assignment]
@@ -47,7 +47,7 @@ def desk(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
     qtbot.addWidget(plots)
     notices = NoticeBar()
     qtbot.addWidget(notices)
-    made = Desk(owner, plots, Session(FakeEngine(), owner), notices)
+    made = Desk(owner, plots, RunController(FakeEngine(), owner), notices)
     made.presenter = PlotsPresenter(plots, made.runs, made.played.append, notices, owner)
     made.runs.folder = tmp_path / "run"
     (made.runs.folder / "checkpoints").mkdir(parents=True)

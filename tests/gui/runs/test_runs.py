@@ -207,7 +207,7 @@ class TestList:
         from distill.errors import CheckpointError
 
         # Otherwise the notice about them, which comes in its own time, takes the place of the reason.
-        monkeypatch.setattr("distill.gui.training.sound_locator.missing_sounds", lambda record: ())
+        monkeypatch.setattr("distill.gui.training.missing_sounds_notice.missing_sounds", lambda record: ())
         earlier_run("bells")
         engine.fail_with = CheckpointError("The sounds are not those that it was trained on. Put them back.")
         show_list(window, qtbot, 1)

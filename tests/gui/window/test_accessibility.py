@@ -33,7 +33,7 @@ from pytestqt.qtbot import QtBot
 from distill import diagnostics
 from distill.config.family_catalog import FAMILIES
 from distill.gui.engine.run_state import RunState
-from distill.gui.help.about import AboutDialog
+from distill.gui.help.about_dialog import AboutDialog
 from distill.gui.help.crash_dialog import CrashDialog
 from distill.gui.help.report_dialog import ReportDialog
 from distill.gui.help.shortcuts_dialog import ShortcutsDialog

@@ -24,8 +24,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.gui.compare.model import LETTERS, ORIGINAL, SoundsModel
-from distill.gui.compare.view import SoundsView
+from distill.gui.compare.compared_sounds_model import LETTERS, ORIGINAL, SoundsModel
+from distill.gui.compare.compared_sounds_view import SoundsView
 from distill.gui.player.keys import PlayerKeys
 from distill.gui.plots.legend import CurveStyle
 from distill.gui.plots.plot import Plot

@@ -22,7 +22,7 @@ from distill import diagnostics
 from distill.files import free_path
 from distill.gui.background.background_task import BackgroundTask, end_tasks
 from distill.gui.desktop.show_in_folder import reveal
-from distill.gui.help.about import versions
+from distill.gui.help.about_dialog import versions
 from distill.gui.user_errors import error_text
 from distill.gui.widgets import theme
 from distill.gui.widgets.notices import NoticeAction, NoticeBar

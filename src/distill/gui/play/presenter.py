@@ -14,7 +14,7 @@ from distill.generation.map.shown_map import Position, ShownMap
 from distill.gui.background.background_task import Work, end_tasks
 from distill.gui.background.task_queue import TaskQueue
 from distill.gui.desktop.show_in_folder import reveal
-from distill.gui.engine.jobs import EngineSource
+from distill.gui.engine.training_jobs import EngineSource
 from distill.gui.play.control import ControlPresenter
 from distill.gui.play.dot_menu import DotMenu
 from distill.gui.play.export.presenter import ExportPresenter

@@ -13,8 +13,8 @@ from distill.events import PreviewEvent
 from distill.files import write_whole
 from distill.gui.background.background_task import BackgroundTask
 from distill.gui.desktop.dialog_folders import StartFolders
+from distill.gui.engine.run_controller import RunController
 from distill.gui.engine.run_state import RunState
-from distill.gui.engine.session import Session
 from distill.gui.plots.export import csv_bytes, draw_image, epoch_table, png_bytes, step_table, svg_bytes
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.plot import Plot
@@ -40,7 +40,7 @@ class PlotsPresenter(QObject, WindowPart):
     def __init__(
         self,
         plots: PlotsPanel,
-        runs: Session,
+        runs: RunController,
         play: Callable[[Path], None],
         notices: NoticeBar,
         parent: QObject,

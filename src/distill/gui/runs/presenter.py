@@ -8,19 +8,17 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QMessageBox
 
 from distill import paths
-from distill.errors import RunFolderError
 from distill.gui.background.background_task import BackgroundTask, Work
 from distill.gui.desktop.show_in_folder import reveal
-from distill.gui.desktop.system_trash import move_to_trash
 from distill.gui.engine.run_state import RunState
 from distill.gui.runs.panel import RunsPanel
+from distill.gui.runs.run_deletion import delete_runs
 from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.plain_text import readable
 from distill.names import checked_name
 from distill.runs.loaded_run import LoadedRun
 from distill.runs.record_changes import rename_run
-from distill.runs.run_owner import is_locked
 from distill.runs.summary import RunSummary, list_runs, with_progress
 
 #: Topic of the notices about the list of runs.
@@ -191,40 +189,3 @@ class RunsPresenter(QObject):
         task.failed.connect(lambda error: self._notices.notify_error(TOPIC, error))
         task.ended.connect(self.refresh)
         task.start()
-
-
-def delete_runs(folders: Sequence[Path]) -> None:
-    """Move runs to the trash; one that cannot be moved does not keep the others.
-
-    Raises
-    ------
-    RunFolderError
-        Some of them stay as they were; the message gives the reason of the first.
-    """
-    errors: list[RunFolderError] = []
-    for folder in folders:
-        try:
-            delete_run(folder)
-        except RunFolderError as exc:
-            errors.append(exc)
-    if len(errors) > 1:
-        raise RunFolderError(f"{len(errors)} of {len(folders)} runs are still there. {errors[0]}") from errors[0]
-    if errors:
-        raise errors[0]
-
-
-def delete_run(folder: Path) -> None:
-    """Move a run to the trash, from which the user can restore it.
-
-    Raises
-    ------
-    RunFolderError
-        A process trains in it, or there is no trash; the run stays as it was.
-    """
-    if is_locked(folder):
-        raise RunFolderError(f"Another Distill is training in {folder} right now. Stop it there before you delete it.")
-    try:
-        move_to_trash(folder)
-    except OSError as exc:
-        text = f"{folder} cannot be moved to a trash here. Delete the folder yourself to make room."
-        raise RunFolderError(text) from exc

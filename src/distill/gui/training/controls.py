@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QPainter
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
@@ -16,8 +15,6 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QPushButton,
     QSpinBox,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
     QToolButton,
     QWidget,
 )
@@ -26,7 +23,7 @@ from distill.config.family_catalog import FAMILIES, FamilyInfo, family_info
 from distill.config.training import OverfittingPreset
 from distill.events import EpochMetrics, PreparationProgress, VQEpochMetrics
 from distill.gui.engine.run_state import RunState
-from distill.gui.lists.row_painting import paint_ground, row_size, write_line
+from distill.gui.training.family_delegate import DETAIL_ROLE, FamilyDelegate
 from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton
 from distill.gui.widgets.formatting import format_time_left
@@ -42,8 +39,6 @@ PROGRESS_STEPS = 1000
 #: Width of the open family menu, in device-independent pixels.
 FAMILY_MENU_WIDTH = 280
 
-#: Role under which the family menu has its second line.
-DETAIL_ROLE = Qt.ItemDataRole.UserRole + 1
 
 #: Lines for what the next run will take.
 ESTIMATE_LINES = 2
@@ -56,28 +51,6 @@ def _setting(config_type: type[Any], name: str) -> dict[str, Any]:
     """Return what a field of a configuration says about itself: label, help, low, high and default."""
     item = next(f for f in fields(config_type) if f.name == name)
     return {**item.metadata, "default": item.default}
-
-
-class FamilyDelegate(QStyledItemDelegate):
-    """Paints a family in two lines: what it is good at, then its technical name and expected time."""
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        """Return the height of two lines."""
-        return row_size(option, 2)
-
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        """Paint a row."""
-        colors = theme.colors()
-        painter.save()
-        paint_ground(painter, option)
-        area = option.rect.adjusted(theme.GAP, theme.HALF, -theme.GAP, -theme.HALF)
-        line = QRect(area.left(), area.top(), area.width(), area.height() // 2)
-        write_line(painter, option.font, line, str(index.data()), colors.text)
-        line.translate(0, line.height())
-        write_line(painter, option.font, line, str(index.data(DETAIL_ROLE)), colors.muted)
-        painter.restore()
 
 
 class TrainingControls(Panel):

@@ -22,16 +22,16 @@ from distill.events import (
     VQStepMetrics,
 )
 from distill.gui.desktop.dialog_folders import StartFolders
-from distill.gui.engine.jobs import EngineSource, ResumeJob, TrainJob
+from distill.gui.engine.run_controller import RunController
 from distill.gui.engine.run_state import RunState
-from distill.gui.engine.session import Session
+from distill.gui.engine.training_jobs import EngineSource, ResumeJob, TrainJob
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.previews.panel import PreviewPanel
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.training.controls import TrainingControls
+from distill.gui.training.missing_sounds_notice import SoundLocator
 from distill.gui.training.settings_panel import SettingsPanel
 from distill.gui.training.settings_presenter import SettingsPresenter
-from distill.gui.training.sound_locator import SoundLocator
 from distill.gui.training.starting_model_choice import StartChooser
 from distill.gui.training.unsaved_model_offer import UnsavedModelOffer
 from distill.gui.widgets.formatting import count_of
@@ -73,7 +73,7 @@ class TrainingPresenter(QObject, WindowPart):
         super().__init__(parent)
         self._sounds, self._controls, self._plots = sounds, controls, plots
         self._previews, self._notices = previews, notices
-        self.runs = Session(engine, self)
+        self.runs = RunController(engine, self)
         self.bridge = self.runs.bridge
         self.settings = SettingsPresenter(controls, advanced, self)
         self.unsaved = UnsavedModelOffer(notices, controls, self)

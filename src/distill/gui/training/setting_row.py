@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QLabel, QToolButton, QWidget
 
 from distill.config.setting_fields import SettingField
-from distill.gui.training.editors import make_editor
+from distill.gui.training.setting_editors import make_editor
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
 

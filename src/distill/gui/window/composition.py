@@ -15,9 +15,9 @@ from PySide6.QtWidgets import QWidget
 from distill.gui.compare.presenter import ComparePresenter
 from distill.gui.doctor.panel import DoctorPanel
 from distill.gui.doctor.presenter import DoctorPresenter
-from distill.gui.engine.jobs import EngineSource
-from distill.gui.engine.loader import EngineLoader
+from distill.gui.engine.engine_loader import EngineLoader
 from distill.gui.engine.run_state import RunState
+from distill.gui.engine.training_jobs import EngineSource
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.generate.presenter import GeneratePresenter
 from distill.gui.help.update_presenter import UpdatePresenter

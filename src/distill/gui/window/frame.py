@@ -21,8 +21,8 @@ from distill.gui.training.controls import TrainingControls
 from distill.gui.widgets import theme
 from distill.gui.widgets.focus import leave_tab_key_to_bar
 from distill.gui.widgets.panel import Panel
-from distill.gui.window.head import Head
 from distill.gui.window.pages import TRAINING, Pages, replace_page
+from distill.gui.window.top_bar import TopBar
 from distill.settings import WindowSettings
 
 #: Smallest widths of the three columns, and their shares at a first start, in device-independent pixels at the usual
@@ -101,7 +101,7 @@ class Frame(QWidget):
         layout.setSpacing(theme.GAP)
         layout.addWidget(self.pages, 1)
         layout.addWidget(self.transport)
-        self.head = Head(window, self.pages.switch)
+        self.head = TopBar(window, self.pages.switch)
         self.notices = self.head.notices
         if not self.head.is_in_menu_bar:
             layout.insertWidget(0, self.head)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QTabWidget, QWid
 
 from distill import diagnostics
 from distill.gui.desktop.show_in_folder import reveal
-from distill.gui.help.about import AboutDialog
+from distill.gui.help.about_dialog import AboutDialog
 from distill.gui.help.report_dialog import open_report
 from distill.gui.help.shortcuts_dialog import ShortcutsDialog
 from distill.gui.sounds.recent_folders import RecentMenu

@@ -1,7 +1,7 @@
 """Opens what the desktop passes on: a folder of sounds, or a model file after a double click.
 
 The path comes as an argument of the command line, from a second start of the program
-(`distill.gui.window.instance`), and on macOS as an event, also while the window is open.  A model is
+(`distill.gui.window.single_instance`), and on macOS as an event, also while the window is open.  A model is
 copied into the user's library and shown there.  The library reads the file without executing anything in it, and
 reports one that cannot be used.  That happens on another thread, after the first frame.
 """

@@ -27,7 +27,7 @@ _MOVES = (
 )  # fmt: skip
 
 
-class Head(QWidget):
+class TopBar(QWidget):
     """Holds the switch and the state of the training, and gives the notices the room that is left beside the menus.
 
     It lies in the menu bar; where the system shows the menus elsewhere, it is a row of the window.

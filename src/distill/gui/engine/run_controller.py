@@ -16,8 +16,8 @@ from distill.errors import ConfigurationError
 from distill.events import UNSAVED, TrainingCompleteEvent, TrainingNotice
 from distill.gui.background.background_task import BackgroundTask
 from distill.gui.engine.bridge import TrainingBridge
-from distill.gui.engine.follower import RunFollower
-from distill.gui.engine.jobs import EngineSource, ResumeJob, TrainJob
+from distill.gui.engine.run_follower import RunFollower
+from distill.gui.engine.training_jobs import EngineSource, ResumeJob, TrainJob
 from distill.gui.user_errors import error_text
 from distill.runs.loaded_run import LoadedRun
 from distill.runs.record_changes import mark_finished, parts_missing_text
@@ -26,7 +26,7 @@ from distill.runs.run_record import RunRecord
 log = logging.getLogger(__name__)
 
 
-class Session(QObject):
+class RunController(QObject):
     """Holds the run that is shown: the running one, the last one, or one that was opened."""
 
     run_opened = Signal(object)  # LoadedRun

@@ -12,10 +12,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from distill.gui.window import instance
-from distill.gui.window.instance import InstanceLock, InstanceServer, pass_on
+from distill.gui.window import single_instance
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.open_requests import OpenRequests
+from distill.gui.window.single_instance import InstanceLock, InstanceServer, pass_on
 from distill.paths import cache_dir
 
 
@@ -123,7 +123,7 @@ def test_a_window_that_hangs_is_not_waited_for(server: InstanceServer) -> None:
 def test_others_cannot_disturb_it(server: InstanceServer, qtbot: QtBot, said: bytes) -> None:
     got: list[Path | None] = []
     server.requested.connect(lambda path: got.append(path))
-    path = instance._socket_file()
+    path = single_instance._socket_file()
     address = os.fspath(path) if path else ("127.0.0.1", server._socket.getsockname()[1])  # type: ignore[union-attr]
     with socket.socket(socket.AF_INET if path is None else socket.AF_UNIX) as stranger:
         stranger.settimeout(10)

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.gui.compare.model import FILE_ROLE, HEARD_ROLE, LETTERS, ORIGINAL, SoundsModel
+from distill.gui.compare.compared_sounds_model import FILE_ROLE, HEARD_ROLE, LETTERS, ORIGINAL, SoundsModel
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native

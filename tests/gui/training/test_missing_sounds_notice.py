@@ -14,8 +14,8 @@ from distill.config.training import TrainingConfig
 from distill.errors import SoundError
 from distill.gui.background.background_task import BackgroundTask
 from distill.gui.engine.run_state import RunState
-from distill.gui.training import sound_locator
-from distill.gui.training.sound_locator import MISSING_TOPIC
+from distill.gui.training import missing_sounds_notice
+from distill.gui.training.missing_sounds_notice import MISSING_TOPIC
 from distill.gui.window.main_window import MainWindow
 from distill.runs.run_record import RunRecord
 from tests.gui.conftest import close, make_window
@@ -127,7 +127,7 @@ def test_what_a_run_lacks_is_not_said_once_another_run_is_shown(
 
     loaded.runs.runs.open(first)
     qtbot.waitUntil(lambda: bool(missing(loaded)))
-    monkeypatch.setattr(sound_locator, "missing_sounds", look_slowly)
+    monkeypatch.setattr(missing_sounds_notice, "missing_sounds", look_slowly)
     loaded.runs._locator.check(first)  # as after a resume that has failed
     loaded.runs.runs.open(other)
     qtbot.waitUntil(lambda: loaded.runs.runs.folder == other)
