@@ -129,8 +129,8 @@ def _previews(window: MainWindow, folder: Path) -> None:
 
 
 def _plots(window: MainWindow, folder: Path) -> None:
-    window.curves._folder = folder
-    window.curves.save_table("epochs")
+    window.curves.export._folder = folder
+    window.curves.export.save_table("epochs")
 
 
 def _sources(window: MainWindow, folder: Path) -> None:

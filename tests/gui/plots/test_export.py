@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from distill.events import VQStepMetrics
-from distill.gui.plots.export import csv_bytes, draw_image, epoch_table, step_table, svg_bytes
+from distill.gui.plots.export.csv_table import csv_bytes, epoch_table, step_table
+from distill.gui.plots.export.picture import draw_image, svg_bytes
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.widgets import theme
 from distill.metrics_history import MetricsHistory, VQMetricsHistory

@@ -17,9 +17,10 @@ from distill.events import PreviewEvent
 from distill.gui.background.background_task import end_tasks
 from distill.gui.engine.run_controller import RunController
 from distill.gui.engine.run_state import RunState
-from distill.gui.plots.overlay import interruption_label, interruption_text
+from distill.gui.plots.export.save_dialog import free_name
+from distill.gui.plots.marks_overlay import interruption_label, interruption_text
 from distill.gui.plots.panel import PlotsPanel
-from distill.gui.plots.presenter import PlotsPresenter, checkpoint_epochs, first_previews, free_name
+from distill.gui.plots.presenter import PlotsPresenter, checkpoint_epochs, first_previews
 from distill.gui.widgets import theme
 from distill.gui.widgets.notices import NoticeBar
 from distill.metrics_history import MetricsHistory
@@ -98,9 +99,9 @@ def test_checkpoints_are_those_that_lie_in_the_folder(desk: Desk, qtbot: QtBot) 
 
 def start_in(desk: Desk, folder: Path, qtbot: QtBot) -> None:
     """Let dialogs start in a folder, as after something was saved there."""
-    desk.presenter._folder = folder
-    desk.presenter._starts.look(folder)
-    qtbot.waitUntil(lambda: not desk.presenter._starts._looking)
+    desk.presenter.export._folder = folder
+    desk.presenter.export._starts.look(folder)
+    qtbot.waitUntil(lambda: not desk.presenter.export._starts._looking)
 
 
 def test_the_menu_of_a_plot_saves_a_picture_under_a_free_name(desk: Desk, tmp_path: Path, qtbot: QtBot) -> None:
@@ -123,14 +124,14 @@ def test_the_menu_of_a_plot_saves_a_picture_under_a_free_name(desk: Desk, tmp_pa
 
 def test_the_ending_of_the_name_decides_between_image_and_drawing(desk: Desk, tmp_path: Path, qtbot: QtBot) -> None:
     path = tmp_path / "curves.svg"
-    desk.presenter.save_as(path, "picture", desk.plots.shown_plots)
+    desk.presenter.export.save_as(path, "picture", desk.plots.shown_plots)
     qtbot.waitUntil(path.exists)
     assert b"<svg" in path.read_bytes()[:400]
 
 
 def test_tables_are_saved_from_the_file_menu(desk: Desk, tmp_path: Path, qtbot: QtBot) -> None:
     start_in(desk, tmp_path, qtbot)
-    desk.presenter.save_table("epochs")
+    desk.presenter.export.save_table("epochs")
     dialog = desk.plots.findChild(QFileDialog, "saveCurvesDialog")
     assert dialog is not None
     dialog.accept()
@@ -142,7 +143,7 @@ def test_tables_are_saved_from_the_file_menu(desk: Desk, tmp_path: Path, qtbot: 
 
 def test_a_file_that_cannot_be_written_is_told(desk: Desk, tmp_path: Path, qtbot: QtBot) -> None:
     (tmp_path / "file").touch()
-    desk.presenter.save_as(tmp_path / "file" / "curves.csv", "steps", [])
+    desk.presenter.export.save_as(tmp_path / "file" / "curves.csv", "steps", [])
     qtbot.waitUntil(lambda: "cannot be written" in desk.notices.text())
     assert "curves.csv" in desk.notices.text()
 

@@ -11,12 +11,12 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from distill.gui.plots.curve import Curve
-from distill.gui.plots.header import PlotHeader
 from distill.gui.plots.legend import CurveStyle, LegendEntry
-from distill.gui.plots.overlay import STRIP, Cursor, Overlay, preview_text
+from distill.gui.plots.marks_overlay import STRIP, Cursor, Overlay, preview_text
+from distill.gui.plots.plot_header import PlotHeader
 from distill.gui.plots.plot_view import PlotView, make_right_axis
 from distill.gui.plots.pointer import PlotPointer
-from distill.gui.plots.references import References
+from distill.gui.plots.reference_lines import References
 from distill.gui.widgets import theme
 from distill.runs.run_record import Interruption
 

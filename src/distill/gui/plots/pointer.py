@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, Signal
 
 from distill.gui.plots.curve import Curve
 from distill.gui.plots.curve_data import nearest
-from distill.gui.plots.overlay import Overlay
+from distill.gui.plots.marks_overlay import Overlay
 from distill.gui.plots.plot_view import PlotView
 
 

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QStyle, QVBoxLayout, QWidget
 
 from distill.gui.previews.delegate import CELL_HEIGHT, NARROWEST, PreviewDelegate
 from distill.gui.previews.model import SOUND_ROLE, PreviewModel, StarredRows
-from distill.gui.previews.originals import OriginalsModel
+from distill.gui.previews.originals_model import OriginalsModel
 from distill.gui.previews.view import OriginalsView, PreviewCells, PreviewView
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme

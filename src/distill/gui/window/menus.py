@@ -75,9 +75,9 @@ def make_menus(window: QMainWindow, frame: Frame, parts: Parts, open_folder: Cal
 def _add_exports(window: QWidget, parts: Parts, menu: QMenu) -> None:
     curves = parts.curves
     actions = {
-        "picture": _add(menu, window.tr("Export picture…"), "Ctrl+Shift+S", curves.save_picture),
-        "steps": _add(menu, window.tr("Export steps as CSV…"), None, lambda: curves.save_table("steps")),
-        "epochs": _add(menu, window.tr("Export epochs as CSV…"), None, lambda: curves.save_table("epochs")),
+        "picture": _add(menu, window.tr("Export picture…"), "Ctrl+Shift+S", curves.export.save_picture),
+        "steps": _add(menu, window.tr("Export steps as CSV…"), None, lambda: curves.export.save_table("steps")),
+        "epochs": _add(menu, window.tr("Export epochs as CSV…"), None, lambda: curves.export.save_table("epochs")),
     }
 
     def update() -> None:

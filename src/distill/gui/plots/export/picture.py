@@ -1,12 +1,8 @@
-"""Exports plots as PNG and SVG, and figures as CSV, to bytes."""
+"""Draws plots as PNG and SVG, to bytes."""
 
-import csv
-import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 from xml.etree import ElementTree
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QRectF, QSize
@@ -17,7 +13,6 @@ from PySide6.QtWidgets import QLabel
 from distill.gui.plots.legend import LegendEntry
 from distill.gui.plots.plot import Plot
 from distill.gui.widgets import theme
-from distill.metrics_history import AnyHistory
 
 #: Pixels of a PNG for each device-independent pixel, and its minimum width in pixels.
 PNG_SCALE, PNG_WIDTH = 2.0, 1600
@@ -27,9 +22,6 @@ SVG = "http://www.w3.org/2000/svg"
 #: A point of a path or a polyline as Qt writes it.
 _NUMBER = r"(-?[0-9.]+(?:e[-+]?[0-9]+)?)"
 _POINT = re.compile(f"{_NUMBER},{_NUMBER}")
-
-#: A table: names of columns, and rows.
-Rows = tuple[Sequence[str], Iterable[Sequence[Any]]]
 
 
 def draw_image(plots: Sequence[Plot]) -> QImage:
@@ -71,44 +63,6 @@ def svg_bytes(plots: Sequence[Plot], title: str) -> bytes:
     _draw(painter, plots, 1.0)
     painter.end()
     return _with_plain_lines(bytes(data.data()))
-
-
-def step_table(history: AnyHistory) -> Rows:
-    """Return all figures of all steps, as a copy that another thread may write."""
-    columns = {f.name: history.step_column(f.name)[: history.step_count] for f in fields(history.step_type)}
-    return _flat(columns)
-
-
-def epoch_table(history: AnyHistory) -> Rows:
-    """Return all figures of all epochs."""
-    rows = [asdict(e) for e in history.epochs]
-    columns = {f.name: [row[f.name] for row in rows] for f in fields(history.epoch_type)}
-    return _flat(columns)
-
-
-def csv_bytes(table: Rows) -> bytes:
-    """Return a table as a CSV file (RFC 4180, UTF-8); numbers are exact, missing ones empty."""
-    names, rows = table
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(names)
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
-def _flat(columns: Mapping[str, Sequence[Any]]) -> Rows:
-    """Flatten the codebook health into columns such as ``codebook_health.level_0.utilization``."""
-    flat: dict[str, Sequence[Any]] = {}
-    for name, column in columns.items():
-        example: Mapping[str, Mapping[str, Any]] | None = next((v for v in column if isinstance(v, Mapping)), None)
-        if example is not None:
-            for level, figures in example.items():
-                for figure in figures:
-                    cells = [(cell or {}).get(level, {}).get(figure) for cell in column]
-                    flat[f"{name}.{level}.{figure}"] = cells
-        else:
-            flat[name] = ["; ".join(cell) if isinstance(cell, list) else cell for cell in column]
-    return list(flat), zip(*flat.values(), strict=True)
 
 
 def _with_plain_lines(svg: bytes) -> bytes:

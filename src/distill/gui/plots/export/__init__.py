@@ -1,0 +1,1 @@
+"""Curves as files: pictures, drawings, and tables of their figures."""
