@@ -53,11 +53,11 @@ def test_a_run_leaves_a_model_that_can_be_heard(
     page = window.models_page
     assert page.isVisible()
     assert page.detail.name.text() == "bells"
-    qtbot.waitUntil(lambda: bool(page.detail.audition_list.rows), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: bool(page.detail.model_sounds.rows), timeout=PATIENCE)
     # The rows are made anew when the library has read the new model.
     qtbot.waitUntil(lambda: not window.models.worker.is_busy, timeout=PATIENCE)
     qtbot.wait(300)
-    first = page.detail.audition_list.rows[0]
+    first = page.detail.model_sounds.rows[0]
     QTest.mouseClick(first, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: window.playing.playback.status.path == first.sample.path)
     assert len(device.outputs) == 1
@@ -70,7 +70,7 @@ def test_a_run_leaves_a_model_that_can_be_heard(
     qtbot.waitUntil(make.isVisible, timeout=PATIENCE)
     page.list.view.setFocus()
     QTest.keyClick(page.list.view, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: len(page.detail.audition_list.rows) == 1, timeout=PATIENCE)
-    made = page.detail.audition_list.rows[0].sample.path
+    qtbot.waitUntil(lambda: len(page.detail.model_sounds.rows) == 1, timeout=PATIENCE)
+    made = page.detail.model_sounds.rows[0].sample.path
     qtbot.waitUntil(lambda: window.playing.playback.status.path == made, timeout=PATIENCE)
     assert made.stat().st_size > 10_000

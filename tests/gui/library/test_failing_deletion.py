@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from distill import diagnostics
-from distill.gui.library import worker
+from distill.gui.library import background_library
 from distill.gui.window.main_window import MainWindow
 from tests.gui.library.test_page import choose, names, until_idle
 from tests.gui.window.test_help import menu_action
@@ -33,7 +33,7 @@ class BusyDisk:
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[BusyDisk]:
     made = BusyDisk()
-    monkeypatch.setattr(worker, "move_to_trash", made.move_to_trash)
+    monkeypatch.setattr(background_library, "move_to_trash", made.move_to_trash)
     yield made
     made.answers.set()
 

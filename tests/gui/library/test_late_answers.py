@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.errors import LibraryError
-from distill.gui.library.detail import Notes
+from distill.gui.library.model_detail import Notes
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import TRAINING
 from distill.library.model_library import ModelLibrary

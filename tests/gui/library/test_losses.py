@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from distill.gui.library.model import ModelRows, ModelTable, Order
+from distill.gui.library.model_table import ModelRows, ModelTable, Order
 from distill.library.model_entry import ModelEntry, ModelFacts
 
 

@@ -29,7 +29,7 @@ from distill import paths
 from distill.config.training import TrainingConfig
 from distill.errors import LibraryError
 from distill.gui.desktop import system_trash
-from distill.gui.library import worker
+from distill.gui.library import background_library
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.library.model_library import ModelLibrary
@@ -300,7 +300,7 @@ def test_without_a_trash_a_model_goes_into_the_librarys_own(
     choose(page, "Glöckchen")
     page.models_page.list.actions_by_name["delete"].trigger()
     qtbot.waitUntil(lambda: "there is no trash here" in page.notices.text(), timeout=10_000)
-    assert (library.folder / worker.TRASH_NAME / "model 2.distill").is_file()
+    assert (library.folder / background_library.TRASH_NAME / "model 2.distill").is_file()
     page.models.undo_stack.undo()
     qtbot.waitUntil(lambda: "Glöckchen" in names(page), timeout=10_000)
 
@@ -390,7 +390,7 @@ def test_the_last_previews_of_the_run_are_heard_at_once(
     window.pages.open_page(MODELS)
     qtbot.waitUntil(lambda: len(names(window)) == 4, timeout=10_000)
     choose(window, "Heard")
-    samples = window.models_page.detail.audition_list
+    samples = window.models_page.detail.model_sounds
     qtbot.waitUntil(lambda: len(samples.rows) == 3, timeout=10_000)
     assert [row.text() for row in samples.rows] == ["New sound 1", "a <kick>", "its copy"]
     assert "a &lt;kick&gt;.wav<br>One of your sounds that was held out" in samples.rows[1].toolTip()

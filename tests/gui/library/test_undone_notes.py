@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
 from distill import paths
-from distill.gui.library.detail import Notes
+from distill.gui.library.model_detail import Notes
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS
 from distill.library.model_library import ModelLibrary

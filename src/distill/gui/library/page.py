@@ -3,8 +3,8 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
-from distill.gui.library.detail import ModelDetail
-from distill.gui.library.list import ModelList
+from distill.gui.library.model_detail import ModelDetail
+from distill.gui.library.model_list import ModelList
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
 

@@ -4,18 +4,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import shiboken6
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QUndoCommand, QUndoStack
+from PySide6.QtGui import QUndoStack
 from PySide6.QtWidgets import QFileDialog
 
 from distill.errors import LibraryError
 from distill.events import TrainingCompleteEvent
 from distill.gui.background.background_task import end_tasks
 from distill.gui.desktop.show_in_folder import reveal
-from distill.gui.library.audition_presenter import AuditionPresenter
+from distill.gui.library.background_library import TRASH_NAME, BackgroundLibrary, Change
+from distill.gui.library.model_sounds_presenter import ModelSoundsPresenter
 from distill.gui.library.page import ModelsPage
-from distill.gui.library.worker import TRASH_NAME, Change, LibraryWorker
+from distill.gui.library.undo_command import LibraryChange
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.user_errors import error_text, is_user_error
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
@@ -46,11 +46,11 @@ class ModelsPresenter(QObject, WindowPart):
     def __init__(self, page: ModelsPage, playing: PlayerPresenter, notices: NoticeBar, parent: QObject) -> None:
         super().__init__(parent)
         self._page, self._notices = page, notices
-        self.worker = LibraryWorker(self)
+        self.worker = BackgroundLibrary(self)
         self.undo_stack = QUndoStack(self)
         self._stamps: dict[Path, int] | None = None  # what was there when it was listed last
         self._came: dict[Path, ModelEntry] = {}  # since the end of the last run
-        self.listening = AuditionPresenter(page, playing.play, notices, self)
+        self.listening = ModelSoundsPresenter(page, playing.play, notices, self)
         self._dialog: QFileDialog | None = None
         self._leaving: set[Path] = set()  # models on their way to the trash; the list still has them
         #: Where models are that came back under another name, by the file and the id that they had before.
@@ -64,8 +64,8 @@ class ModelsPresenter(QObject, WindowPart):
         page.list.import_requested.connect(self.choose_imports)
         page.detail.tags_changed.connect(self._on_tagged)
         page.detail.notes_changed.connect(self._on_noted)
-        page.detail.audition_list.play_requested.connect(playing.play)
-        page.detail.audition_list.stop_requested.connect(playing.playback.stop)
+        page.detail.model_sounds.play_requested.connect(playing.play)
+        page.detail.model_sounds.stop_requested.connect(playing.playback.stop)
         playing.playback.status_changed.connect(self._on_status)
         for source in (page.list, page.detail):
             source.renamed.connect(self._on_renamed)
@@ -96,7 +96,7 @@ class ModelsPresenter(QObject, WindowPart):
         self._page.list.show_model(path)
 
     def _on_status(self, status: PlayerStatus) -> None:
-        self._page.detail.audition_list.show_playing(status.path if status.state is PlayerState.PLAYING else None)
+        self._page.detail.model_sounds.show_playing(status.path if status.state is PlayerState.PLAYING else None)
 
     def close(self) -> None:
         """Store what was typed, and wait for the requests.  Never raises: a failure is logged."""
@@ -191,7 +191,7 @@ class ModelsPresenter(QObject, WindowPart):
         on_done: Callable[[Any], object] | None = None,
     ) -> None:
         on_failed = on_failed or self._page.detail.show_stored
-        self.undo_stack.push(_LibraryChange(text, self.worker, do, undo, on_done, on_failed=on_failed))
+        self.undo_stack.push(LibraryChange(text, self.worker, do, undo, on_done, on_failed=on_failed))
 
     def delete(self, entry: ModelEntry) -> None:
         """Move a model to the trash; undo brings it back.  Another request for it changes nothing."""
@@ -211,7 +211,7 @@ class ModelsPresenter(QObject, WindowPart):
                 self._paths |= dict.fromkeys([*same, (before, entry.model_id)], restored.path)
             return restored
 
-        change = _LibraryChange(
+        change = LibraryChange(
             self.tr("Delete {0}").format(in_menu(entry.name)), self.worker,
             do, undo, lambda deletion: self._report_deleted(deletion, entry, change), self._on_restored,
             lambda: self._on_not_deleted(entry),
@@ -222,7 +222,7 @@ class ModelsPresenter(QObject, WindowPart):
         self._leaving.discard(entry.path)
         self._notices.forget(DELETED_TOPIC)  # its button would do nothing
 
-    def _report_deleted(self, deletion: Deletion, entry: ModelEntry, change: "_LibraryChange") -> None:
+    def _report_deleted(self, deletion: Deletion, entry: ModelEntry, change: "LibraryChange") -> None:
         self._leaving.discard(entry.path)
         there = deletion.in_trash
         is_own = there is not None and there.parent.name == TRASH_NAME
@@ -242,7 +242,7 @@ class ModelsPresenter(QObject, WindowPart):
         self._notices.forget(DELETED_TOPIC)
         self._page.list.show_model(restored.path)
 
-    def _undo_if_last(self, change: "_LibraryChange") -> None:
+    def _undo_if_last(self, change: "LibraryChange") -> None:
         """Undo a deletion, and before it all later changes, as an undo stack requires."""
         position = next((n for n in range(self.undo_stack.index()) if self.undo_stack.command(n) is change), None)
         if position is not None:
@@ -384,61 +384,3 @@ class ModelsPresenter(QObject, WindowPart):
 
     def _on_failed(self, error: Exception) -> None:
         self._notices.notify_error(TOPIC, error)
-
-
-#: Result of a request that was not carried out.
-_SKIPPED = object()
-
-
-class _LibraryChange(QUndoCommand):
-    """An undoable change of the library, carried out in the background."""
-
-    def __init__(
-        self,
-        text: str,
-        worker: LibraryWorker,
-        do: Change,
-        undo: Change,
-        on_done: Callable[..., object] | None = None,
-        on_undone: Callable[..., object] | None = None,
-        on_failed: Callable[[], object] | None = None,
-    ) -> None:
-        super().__init__(text)
-        self._worker, self._do, self._undo = worker, do, undo
-        self._on_done, self._on_undone, self._on_refused = on_done, on_undone, on_failed
-        self._has_failed = False  # set by the worker's thread, which carries out one request at a time
-
-    def redo(self) -> None:
-        """Carry out the change."""
-        if not self.isObsolete():
-            self._request(self._do, self._on_done)
-
-    def undo(self) -> None:
-        """Undo the change."""
-        if not self.isObsolete():
-            self._request(self._undo, self._on_undone)
-
-    def _request(self, change: Change, on_done: Callable[..., object] | None) -> None:
-        """Have the worker carry out one direction; skipped if an earlier one has failed before its turn comes."""
-
-        def work(library: ModelLibrary) -> Any:
-            if self._has_failed:
-                return _SKIPPED
-            try:
-                return change(library)
-            except Exception:
-                self._has_failed = True
-                raise
-
-        def report(result: Any) -> None:
-            if result is not _SKIPPED and on_done is not None:
-                on_done(result)
-
-        self._worker.do(work, report, self._on_failed)
-
-    def _on_failed(self, error: Exception) -> None:
-        if shiboken6.isValid(self):  # the stack deletes what was undone when another change follows
-            self.setObsolete(True)  # nothing to undo or redo; the stack drops the command when it reaches it
-        if self._on_refused is not None:
-            self._on_refused()
-        self._worker.report(error)

@@ -20,9 +20,9 @@ from PySide6.QtWidgets import (
 )
 
 from distill.config.family_catalog import FAMILIES
-from distill.gui.library.audition_list import AuditionList
-from distill.gui.library.curve import ModelCurve
-from distill.gui.library.model import family_label
+from distill.gui.library.model_loss_curve import ModelCurve
+from distill.gui.library.model_sounds_list import ModelSoundsList
+from distill.gui.library.model_table import family_label
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton
@@ -94,8 +94,8 @@ class ModelDetail(Panel):
         self.problem.setWordWrap(True)
         self.problem.setMinimumWidth(1)
         self.problem.setTextFormat(Qt.TextFormat.PlainText)
-        self.audition_list = AuditionList(thumbnails)
-        self.audition_list.tab_after = self.name
+        self.model_sounds = ModelSoundsList(thumbnails)
+        self.model_sounds.tab_after = self.name
         self.make_sample = QPushButton(self.tr("Generate a sound"))
         self.make_sample.setObjectName("makeProbeButton")
         self.make_sample.setToolTip(self.tr("Generate one new sound, and play it."))
@@ -106,7 +106,7 @@ class ModelDetail(Panel):
         column = QVBoxLayout(self._made)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GAP)
-        for widget in (self.audition_list, self.make_sample):
+        for widget in (self.model_sounds, self.make_sample):
             column.addWidget(widget)
         self._set_up_facts(column)
         self._set_up_info(column)

@@ -37,7 +37,7 @@ class _Outcome:
     entries: tuple[ModelEntry, ...]
 
 
-class LibraryWorker(QObject):
+class BackgroundLibrary(QObject):
     """Reads and changes the user's library in the background, in the order of the requests.
 
     Each change is followed by a new list, so that a list never lacks an earlier change.

@@ -19,7 +19,7 @@ from distill.gui.widgets.waveform import draw_waveform
 _LABEL_WIDTH, _HEIGHT = 92, 34
 
 
-class AuditionRow(QAbstractButton):
+class ModelSoundRow(QAbstractButton):
     """One sound: its name and waveform.  A click, Space or Enter plays it, a drag copies its file."""
 
     #: It plays at Space and Enter: see `distill.gui.player.keys`.
@@ -148,7 +148,7 @@ class AuditionRow(QAbstractButton):
         return self.tr("One of your sounds that was held out of training.")
 
 
-class AuditionList(QWidget):
+class ModelSoundsList(QWidget):
     """The sounds of a model, or one line that says why there are none."""
 
     play_requested = Signal(object)  # path
@@ -159,7 +159,7 @@ class AuditionList(QWidget):
         self.setObjectName("probeSounds")
         self._thumbnails = thumbnails
         self._playing: Path | None = None
-        self.rows: tuple[AuditionRow, ...] = ()
+        self.rows: tuple[ModelSoundRow, ...] = ()
         #: What Tab leaves for the first row; rows are made anew for each model.
         self.tab_after: QWidget | None = None
         self._message = QLabel()
@@ -180,7 +180,7 @@ class AuditionList(QWidget):
         for row in self.rows:
             row.hide()  # at once: it is deleted only in the next turn of the event loop
             row.deleteLater()
-        self.rows = tuple(AuditionRow(sample, self._thumbnails) for sample in samples)
+        self.rows = tuple(ModelSoundRow(sample, self._thumbnails) for sample in samples)
         for row in self.rows:
             self._column.addWidget(row)
             row.clicked.connect(lambda _checked=False, r=row: self._on_clicked(r))
@@ -195,7 +195,7 @@ class AuditionList(QWidget):
         for row in self.rows:
             row.show_playing(path)
 
-    def _on_clicked(self, row: AuditionRow) -> None:
+    def _on_clicked(self, row: ModelSoundRow) -> None:
         if row.sample.path == self._playing:
             self.stop_requested.emit()
         else:

@@ -16,7 +16,7 @@ from distill import paths
 from distill.audio.decoding.wav_writer import write_wav
 from distill.generation import audition_samples
 from distill.generation.audition_samples import AuditionKind, AuditionSample, find_samples, tidy_samples
-from distill.gui.library.audition_list import AuditionList
+from distill.gui.library.model_sounds_list import ModelSoundsList
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS
 from distill.library.model_entry import ModelEntry
@@ -82,7 +82,7 @@ def test_the_window_tidies_up_off_its_thread(
         tidy_samples(entries)
         threads.append(threading.current_thread())
 
-    monkeypatch.setattr("distill.gui.library.audition_presenter.tidy_samples", noted)
+    monkeypatch.setattr("distill.gui.library.model_sounds_presenter.tidy_samples", noted)
     stale = sound_of(models[0]).with_name("a-model-of-long-ago 1.wav")
     write_wav(stale, tone(0.1))
     window.models.refresh()
@@ -111,7 +111,7 @@ def test_a_key_plays_the_sound_that_has_the_focus(
     window.playing.play(before)
     playback = window.playing.playback
     qtbot.waitUntil(lambda: playback.status.path == before)
-    sounds = AuditionList(window.thumbnails, window)
+    sounds = ModelSoundsList(window.thumbnails, window)
     sounds.show_samples([AuditionSample(AuditionKind.NEW, 0, tmp_path / "b.wav")])
     sounds.show()
     requested: list[Path] = []
@@ -129,23 +129,23 @@ def test_tab_visits_the_sounds_where_they_are(window: MainWindow, tmp_path: Path
     samples = [AuditionSample(kind, 0, tmp_path / "a.wav") for kind in AuditionKind]
     detail = window.models_page.detail
     for shown in (samples[:2], samples):
-        detail.audition_list.show_samples(shown)
+        detail.model_sounds.show_samples(shown)
         visited: list[QWidget] = []
         widget = detail.name.nextInFocusChain()
         while widget is not None and widget is not detail.tags:
             visited.append(widget)
             widget = widget.nextInFocusChain()
-        assert [widget for widget in visited if widget in detail.audition_list.rows] == list(detail.audition_list.rows)
-    assert [row.text() for row in detail.audition_list.rows] == ["New sound 1", "Original 1", "Copy 1"]
+        assert [widget for widget in visited if widget in detail.model_sounds.rows] == list(detail.model_sounds.rows)
+    assert [row.text() for row in detail.model_sounds.rows] == ["New sound 1", "Original 1", "Copy 1"]
     learnt = AuditionSample(AuditionKind.ORIGINAL, 0, tmp_path / "a.wav", "a snare.wav", is_trained=True)
-    detail.audition_list.show_samples([learnt])
-    assert detail.audition_list.rows[0].text() == "a snare"
-    assert "was trained on" in detail.audition_list.rows[0].toolTip()
+    detail.model_sounds.show_samples([learnt])
+    assert detail.model_sounds.rows[0].text() == "a snare"
+    assert "was trained on" in detail.model_sounds.rows[0].toolTip()
 
 
 def test_a_double_click_plays_and_does_not_stop_again(window: MainWindow, tmp_path: Path) -> None:
     write_wav(tmp_path / "a.wav", tone(0.1))
-    sounds, asked = AuditionList(window.thumbnails, window), list[str]()
+    sounds, asked = ModelSoundsList(window.thumbnails, window), list[str]()
     sounds.show_samples([AuditionSample(AuditionKind.NEW, 0, tmp_path / "a.wav")])
     sounds.play_requested.connect(lambda _path: asked.append("play"))
     sounds.play_requested.connect(sounds.show_playing)

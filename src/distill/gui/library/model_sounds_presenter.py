@@ -24,7 +24,7 @@ from distill.library.model_entry import ModelEntry
 TOPIC = "model sound"
 
 
-class AuditionPresenter(QObject):
+class ModelSoundsPresenter(QObject):
     """Fills the list of sounds of the chosen model, and plays from it."""
 
     def __init__(self, page: ModelsPage, play: Callable[[Path], None], notices: NoticeBar, parent: QObject) -> None:
@@ -40,7 +40,7 @@ class AuditionPresenter(QObject):
         entry = self._page.list.current()
         if entry is None or entry.problem is not None:
             return
-        rows = self._page.detail.audition_list.rows
+        rows = self._page.detail.model_sounds.rows
         if rows:
             rows[0].click()
         elif self._finding is not None:
@@ -54,7 +54,7 @@ class AuditionPresenter(QObject):
             self._finding.cancel()
             self._finding = None
         self._hears_next = None
-        self._page.detail.audition_list.show_samples(())
+        self._page.detail.model_sounds.show_samples(())
         self._page.detail.make_sample.hide()
         if entry is None:
             return
@@ -79,7 +79,7 @@ class AuditionPresenter(QObject):
         message = ""
         if not found.sounds and not found.can_make:
             message = self.tr("Models of this family generate no new sounds. Transform a sound to hear it.")
-        self._page.detail.audition_list.show_samples(found.sounds, message)
+        self._page.detail.model_sounds.show_samples(found.sounds, message)
         is_making = self._making is not None
         self._page.detail.make_sample.setVisible(found.can_make and not found.sounds)
         self._page.detail.make_sample.setEnabled(not is_making)
@@ -92,7 +92,7 @@ class AuditionPresenter(QObject):
         if self._making is not None:
             return
         self._page.detail.make_sample.setEnabled(False)
-        self._page.detail.audition_list.show_samples((), self.tr("Generating a sound…"))
+        self._page.detail.model_sounds.show_samples((), self.tr("Generating a sound…"))
         models = (entry, *self._page.list.table.items)
 
         def work(_notify: Callable[[Any], None], _cancel: threading.Event) -> Path:
@@ -123,7 +123,7 @@ class AuditionPresenter(QObject):
         self._making = None  # it has failed
         self._page.detail.make_sample.setEnabled(True)
         if self._is_chosen(entry):
-            self._page.detail.audition_list.show_samples(())
+            self._page.detail.model_sounds.show_samples(())
 
     def _is_chosen(self, entry: ModelEntry) -> bool:
         current = self._page.list.current()

@@ -14,7 +14,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QMouseEvent, QPainter
 from PySide6.QtWidgets import QStyle, QStyleOptionViewItem, QWidget
 
-from distill.gui.library.model import ModelTable
+from distill.gui.library.model_table import ModelTable
 from distill.gui.lists.list_model import ITEM_ROLE, MARKED_ROLE
 from distill.gui.lists.row_painting import (
     StyledText,
@@ -79,7 +79,7 @@ class ModelDelegate(RenamingDelegate):
         """Toggle the star that was clicked."""
         if isinstance(event, QMouseEvent) and event.button() is Qt.MouseButton.LeftButton:
             entry = index.data(ITEM_ROLE)
-            is_star = QRectF(_star_area(option)).adjusted(-6, -6, 6, 6).contains(event.position())
+            is_star = QRectF(_model_star_area(option)).adjusted(-6, -6, 6, 6).contains(event.position())
             if is_star and isinstance(entry, ModelEntry) and entry.problem is None:
                 if event.type() is QEvent.Type.MouseButtonRelease:
                     source_of(model, ModelTable).starred.emit(entry, not entry.starred)
@@ -100,10 +100,10 @@ class ModelDelegate(RenamingDelegate):
         colors, device = theme.colors(), painter.device()
         scale = device.devicePixelRatioF() if device is not None else 1.0
         name, color = ("starred", colors.accent) if entry.starred else ("star", colors.border_strong)
-        painter.drawPixmap(_star_area(option).topLeft(), pixmap(name, color, SIDE, scale))
+        painter.drawPixmap(_model_star_area(option).topLeft(), pixmap(name, color, SIDE, scale))
 
 
-def _star_area(option: QStyleOptionViewItem) -> QRect:
+def _model_star_area(option: QStyleOptionViewItem) -> QRect:
     row: QRect = option.rect
     return mirrored(option, QRect(row.left() + theme.GAP, row.top() + theme.HALF + 1, SIDE, SIDE))
 

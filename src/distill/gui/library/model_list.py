@@ -8,8 +8,8 @@ from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QStackedWidget, QWidget
 
 from distill.config.family_catalog import FAMILIES
-from distill.gui.library.delegate import ModelDelegate
-from distill.gui.library.model import ModelFilter, ModelRows, ModelTable, Order
+from distill.gui.library.model_delegate import ModelDelegate
+from distill.gui.library.model_table import ModelFilter, ModelRows, ModelTable, Order
 from distill.gui.lists.list_model import ITEM_ROLE
 from distill.gui.lists.row_views import RowAction, RowView
 from distill.gui.widgets import theme
