@@ -21,7 +21,7 @@ from distill.generation.generated_sound import GeneratedSound
 from distill.generation.history.kept_weights import kept_weights
 from distill.generation.history.sound_history import GeneratedHistory, generated_dir
 from distill.generation.recipe import NEW, TRAINED, Recipe, read_recipe
-from distill.gui.generate import forms
+from distill.gui.generate import new_sounds_form
 from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.widgets.drag_and_drop import file_drag
@@ -483,11 +483,11 @@ def test_new_sounds_have_the_length_and_the_freedom_that_are_set(
 
 def test_lengths_that_can_be_set_are_those_that_can_be_made(window: MainWindow) -> None:
     length = window.making.panel.new.length
-    assert (forms.SHORTEST_S, forms.LONGEST_S) == (synthesizer.SHORTEST_S, synthesizer.LONGEST_S)
+    assert (new_sounds_form.SHORTEST_S, new_sounds_form.LONGEST_S) == (synthesizer.SHORTEST_S, synthesizer.LONGEST_S)
     length.setValue(0.03)
-    assert length.value() == forms.SHORTEST_S
+    assert length.value() == new_sounds_form.SHORTEST_S
     length.setValue(99.0)
-    assert length.value() == forms.LONGEST_S
+    assert length.value() == new_sounds_form.LONGEST_S
 
 
 def test_settings_come_back(window: MainWindow, tmp_path: Path) -> None:

@@ -28,9 +28,10 @@ from PySide6.QtWidgets import (
 from distill.audio.decoding.sound_suffixes import SOUND_SUFFIXES
 from distill.config.family_catalog import FAMILIES
 from distill.generation.recipe import NEW, RECONSTRUCTED, TRANSFORMED, Recipe
-from distill.gui.generate.forms import NewSoundsForm, TransformForm
 from distill.gui.generate.generate_button import GenerateButton
 from distill.gui.generate.history_panel import HistoryPanel
+from distill.gui.generate.new_sounds_form import NewSoundsForm
+from distill.gui.generate.transform_form import TransformForm
 from distill.gui.widgets import theme
 from distill.gui.widgets.drag_and_drop import accept_copy
 from distill.gui.widgets.formatting import count_of

@@ -22,7 +22,7 @@ _LABEL_WIDTH, _HEIGHT = 92, 34
 class ModelSoundRow(QAbstractButton):
     """One sound: its name and waveform.  A click, Space or Enter plays it, a drag copies its file."""
 
-    #: It plays at Space and Enter: see `distill.gui.player.keys`.
+    #: It plays at Space and Enter: see `distill.gui.player.window_wide_keys`.
     plays_itself = True
 
     def __init__(self, sample: AuditionSample, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:

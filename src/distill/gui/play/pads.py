@@ -70,7 +70,7 @@ class Pad(QToolButton):
     One that holds a sound can be dragged: onto another pad, or as a file into another program.
     """
 
-    #: It plays at Space and Return: see `distill.gui.player.keys`.
+    #: It plays at Space and Return: see `distill.gui.player.window_wide_keys`.
     plays_itself = True
 
     struck = Signal()

@@ -7,8 +7,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QWidget
 
-from distill.gui.player.keys import PlayerKeys
 from distill.gui.player.toolbar import PlayerToolbar
+from distill.gui.player.window_wide_keys import PlayerKeys
 from distill.gui.previews.panel import PreviewPanel
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.widgets.notices import NoticeBar
