@@ -195,9 +195,9 @@ def _read_queue(folder: Path) -> None:
 
 def _pads(folder: Path) -> None:
     from distill.generation.map.newness import COPY, Verdict
-    from distill.gui.play.facts.verdicts import KeptVerdict
-    from distill.gui.play.kept_pads import EMPTY, write_pads
-    from distill.gui.play.pad_changes import PadState
+    from distill.gui.play.pads.pad_undo import PadState
+    from distill.gui.play.pads.stored_pads import EMPTY, write_pads
+    from distill.gui.play.sound_verdicts import KeptVerdict
 
     sound = folder / "a.wav"
     verdict = KeptVerdict(Verdict(COPY, "bell", folder / "bell.wav"), 5, 7, 9)
@@ -207,8 +207,8 @@ def _pads(folder: Path) -> None:
 
 
 def _read_pads(folder: Path) -> None:
-    from distill.gui.play.kept_pads import read_pads
-    from distill.gui.play.pads import COUNT
+    from distill.gui.play.pads.pad_grid import COUNT
+    from distill.gui.play.pads.stored_pads import read_pads
 
     (paths.data_dir() / "pads.json").write_bytes((folder / "pads.json").read_bytes())
     for model in ("a" * 32, "b" * 32):

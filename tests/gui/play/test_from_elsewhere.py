@@ -15,7 +15,7 @@ from distill.generation.history import listed_sounds
 from distill.generation.map.shown_map import Position
 from distill.generation.recipe import MAPPED, Recipe
 from distill.gui.generate.history_model import FACTS_ROLE
-from distill.gui.play.pads import COUNT
+from distill.gui.play.pads.pad_grid import COUNT
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.previews.toolbar_and_menu import PreviewMenu
 from distill.gui.window.main_window import MainWindow

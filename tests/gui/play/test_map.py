@@ -20,11 +20,11 @@ from pytestqt.qtbot import QtBot
 
 from distill.generation.map.shown_map import Position, ShownMap
 from distill.gui.background.background_task import BackgroundTask
-from distill.gui.play.facts import wave_reader
-from distill.gui.play.facts.sound_facts import read_wave
+from distill.gui.play import waveform_reader
 from distill.gui.play.map_view import MapView
-from distill.gui.play.pads import Pad
+from distill.gui.play.pads.pad import Pad
 from distill.gui.play.presenter import PlayPresenter
+from distill.gui.play.waveform_reader import read_wave
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS, PLAY
 from distill.playback.player import PlayerState
@@ -130,7 +130,7 @@ def test_the_waveform_of_a_file_is_read_once_and_no_more_once_another_is_shown(
         assert go_on.wait(10)
         return read_wave(path, cancel)
 
-    monkeypatch.setattr(wave_reader, "read_wave", reading)
+    monkeypatch.setattr(waveform_reader, "read_wave", reading)
     view, wave = play.page.map, play.page.sound.wave
     other = tmp_path / "other.wav"
     soundfile.write(other, tone(0.5), 48_000)

@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu, QPushButton, QSlider
 from pytestqt.qtbot import QtBot
 
-from distill.gui.play.kept_pads import read_pads
+from distill.gui.play.pads.stored_pads import read_pads
 from distill.gui.play.presenter import TOPIC, PlayPresenter
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS, PLAY

@@ -24,7 +24,8 @@ from distill.generation.map.newness import COPY, NEW, JudgedSound, Verdict
 from distill.generation.map.shown_map import ShownMap
 from distill.gui.play.export import presenter as export_presenter
 from distill.gui.play.export.kit_dialog import KitDialog
-from distill.gui.play.pads import KEYS, PadGrid
+from distill.gui.play.pads.pad import KEYS
+from distill.gui.play.pads.pad_grid import PadGrid
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.play.sound_list import WORD_ROLE
 from distill.gui.window.main_window import MainWindow

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QSlider
 from pytestqt.qtbot import QtBot
 
 from distill import paths
-from distill.gui.play.pads import PadGrid
+from distill.gui.play.pads.pad_grid import PadGrid
 from distill.gui.player.waveform_position_slider import PositionSlider
 from distill.gui.plots.legend import LegendEntry
 from distill.gui.plots.plot_view import PlotView

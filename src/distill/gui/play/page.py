@@ -23,7 +23,7 @@ from distill.generation.map.shown_map import ShownMap
 from distill.gui.play.history_list import HistoryList
 from distill.gui.play.map_view import MapView
 from distill.gui.play.midi_panel import MidiPanel
-from distill.gui.play.pads import PadGrid
+from distill.gui.play.pads.pad_grid import PadGrid
 from distill.gui.play.sound_list import FILE_ROLE, SoundList
 from distill.gui.play.sound_panel import SoundPanel
 from distill.gui.sounds.waveform_thumbnails import Thumbnails

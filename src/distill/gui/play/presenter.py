@@ -15,17 +15,17 @@ from distill.gui.background.background_task import Work, end_tasks
 from distill.gui.background.task_queue import TaskQueue
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.engine.training_jobs import EngineSource
-from distill.gui.play.control import ControlPresenter
 from distill.gui.play.dot_menu import DotMenu
 from distill.gui.play.export.presenter import ExportPresenter
-from distill.gui.play.facts.sound_facts import verdict_text, word_of
-from distill.gui.play.facts.verdicts import Verdicts
-from distill.gui.play.facts.wave_reader import WaveReader
 from distill.gui.play.gestures import Gesture, Gestures
-from distill.gui.play.kept_pads import PadKeeper
-from distill.gui.play.pad_changes import PadStep, UndoNotices
-from distill.gui.play.pads import COUNT
+from distill.gui.play.midi_osc_presenter import MidiOscPresenter
+from distill.gui.play.pads.pad_grid import COUNT
+from distill.gui.play.pads.pad_undo import PadStep, UndoNotices
+from distill.gui.play.pads.stored_pads import PadKeeper
 from distill.gui.play.page import PlayPage
+from distill.gui.play.sound_verdicts import Verdicts
+from distill.gui.play.verdict_text import verdict_text, word_of
+from distill.gui.play.waveform_reader import WaveReader
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.user_errors import error_text
 from distill.gui.widgets.drag_and_drop import copy_files
@@ -58,7 +58,7 @@ class PlayPresenter(QObject, WindowPart):
         engine: EngineSource,
         page: PlayPage,
         playing: PlayerPresenter,
-        control: ControlPresenter,
+        control: MidiOscPresenter,
         notices: NoticeBar,
         parent: QObject,
     ) -> None:

@@ -23,7 +23,7 @@ from distill.gui.generate.presenter import GeneratePresenter
 from distill.gui.help.update_presenter import UpdatePresenter
 from distill.gui.library.page import ModelsPage
 from distill.gui.library.presenter import ModelsPresenter
-from distill.gui.play.control import ControlPresenter
+from distill.gui.play.midi_osc_presenter import MidiOscPresenter
 from distill.gui.play.page import PlayPage
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.player.presenter import PlayerPresenter
@@ -132,7 +132,7 @@ def compose(
     models = ModelsPresenter(page, playing, notices, window)
     page.add_service(generate_panel)
     making = GeneratePresenter(source, generate_panel, playing, frame.browser, notices, window)
-    control = ControlPresenter(playing.playback.player, play_page, notices, window)
+    control = MidiOscPresenter(playing.playback.player, play_page, notices, window)
     play = PlayPresenter(source, play_page, playing, control, notices, window)
     updates = UpdatePresenter(notices, window)
     parts = Parts(

@@ -1,32 +1,8 @@
-"""What the Play page says of a sound: its waveform, and how near it is to the user's own."""
+"""Words and sentences about how new a sound is: how near it is to the user's own."""
 
-import threading
-from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE, decode_sound
-from distill.audio.waveform_peaks import waveform_peaks
 from distill.generation.map.newness import CLOSE, COPY, NEW, Verdict
-
-#: Peak pairs of a waveform: the pixels of the panel at 200 %.
-_PEAKS = 1200
-
-
-def read_wave(path: Path, cancel: threading.Event) -> tuple[NDArray[np.float32], float]:
-    """Return the peaks ``[n, 2]`` and the seconds of a sound file.
-
-    Raises
-    ------
-    SoundError
-        It cannot be read.
-    Cancelled
-        ``cancel`` was set.
-    """
-    audio = decode_sound(path, cancel)
-    return waveform_peaks(audio, _PEAKS), len(audio) / SAMPLE_RATE
 
 
 def word_of(verdict: Verdict | None) -> str:

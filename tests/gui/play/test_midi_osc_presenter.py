@@ -15,8 +15,8 @@ from pytestqt.qtbot import QtBot
 
 from distill.control.midi_ports import PortWatcher
 from distill.control.osc import OscInput, OscOutput
-from distill.gui.play.control import ControlPresenter
-from distill.gui.play.pads import KEYS
+from distill.gui.play.midi_osc_presenter import MidiOscPresenter
+from distill.gui.play.pads.pad import KEYS
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import PLAY, TRAINING
@@ -37,21 +37,21 @@ class Strikes(list[Strike]):
 def ports(monkeypatch: pytest.MonkeyPatch) -> FakePorts:
     made = FakePorts(PORT)
     watch: Callable[..., PortWatcher] = lambda receive, changed: PortWatcher(receive, changed, made, 0.01)  # noqa: E731
-    monkeypatch.setattr("distill.gui.play.control.PortWatcher", watch)
+    monkeypatch.setattr("distill.gui.play.midi_osc_presenter.PortWatcher", watch)
     return made
 
 
 @pytest.fixture
-def control(ports: FakePorts, play: PlayPresenter, window: MainWindow, qtbot: QtBot) -> ControlPresenter:
+def control(ports: FakePorts, play: PlayPresenter, window: MainWindow, qtbot: QtBot) -> MidiOscPresenter:
     """The presenter, with its port open and sounds on two pads."""
-    found = window.findChild(ControlPresenter)
-    assert isinstance(found, ControlPresenter)
+    found = window.findChild(MidiOscPresenter)
+    assert isinstance(found, MidiOscPresenter)
     qtbot.waitUntil(lambda: PORT in ports.opened, timeout=WAIT)
     return found
 
 
 @pytest.fixture
-def strikes(control: ControlPresenter, monkeypatch: pytest.MonkeyPatch) -> Strikes:
+def strikes(control: MidiOscPresenter, monkeypatch: pytest.MonkeyPatch) -> Strikes:
     """What the player is asked for."""
     made = Strikes()
     made.released = []
@@ -60,7 +60,7 @@ def strikes(control: ControlPresenter, monkeypatch: pytest.MonkeyPatch) -> Strik
     return made
 
 
-def hold(control: ControlPresenter, folder: Path, *pads: int) -> None:
+def hold(control: MidiOscPresenter, folder: Path, *pads: int) -> None:
     for pad in pads:
         path = folder / f"pad {pad}.wav"
         soundfile.write(path, tone(0.2), 48_000)
@@ -82,7 +82,7 @@ def test_the_wheel_scrolls_the_midi_panel_and_changes_no_field(play: PlayPresent
 
 
 def test_midi_notes_play_the_pads_or_the_current_sound(
-    control: ControlPresenter,
+    control: MidiOscPresenter,
     strikes: Strikes,
     ports: FakePorts,
     play: PlayPresenter,
@@ -109,7 +109,7 @@ def test_midi_notes_play_the_pads_or_the_current_sound(
 
 
 def test_controllers_move_the_point_and_the_sliders(
-    control: ControlPresenter,
+    control: MidiOscPresenter,
     ports: FakePorts,
     play: PlayPresenter,
     session: ToneSession,
@@ -127,7 +127,7 @@ def test_controllers_move_the_point_and_the_sliders(
 
 
 def test_a_flood_of_moves_of_the_point_is_shown_once(
-    control: ControlPresenter, ports: FakePorts, play: PlayPresenter, qtbot: QtBot
+    control: MidiOscPresenter, ports: FakePorts, play: PlayPresenter, qtbot: QtBot
 ) -> None:
     shown: list[tuple[float, float]] = []
     play.page.map.cursor_moved.connect(lambda x, y: shown.append((x, y)))
@@ -155,7 +155,7 @@ def test_a_key_is_released_although_a_modifier_was_pressed_meanwhile(
     key: Qt.Key,
     text: str,
     released_as: tuple[Qt.Key, str, Qt.KeyboardModifier],
-    control: ControlPresenter,
+    control: MidiOscPresenter,
     strikes: Strikes,
     tmp_path: Path,
 ) -> None:
@@ -174,7 +174,7 @@ def test_a_key_is_released_although_a_modifier_was_pressed_meanwhile(
 
 
 def test_a_controller_is_learned_and_remembered(
-    control: ControlPresenter,
+    control: MidiOscPresenter,
     ports: FakePorts,
     play: PlayPresenter,
     qtbot: QtBot,
@@ -201,7 +201,7 @@ def test_a_controller_is_learned_and_remembered(
 
 
 def test_a_sound_of_a_dot_is_requested_before_its_pitches(
-    control: ControlPresenter, play: PlayPresenter, session: ToneSession, monkeypatch: pytest.MonkeyPatch
+    control: MidiOscPresenter, play: PlayPresenter, session: ToneSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requests: list[str] = []
     control.page.midi.keys.setCurrentIndex(1)
@@ -211,7 +211,7 @@ def test_a_sound_of_a_dot_is_requested_before_its_pitches(
     assert requests == ["play", "prepare"]
 
 
-def test_ports_come_and_go(control: ControlPresenter, ports: FakePorts, qtbot: QtBot) -> None:
+def test_ports_come_and_go(control: MidiOscPresenter, ports: FakePorts, qtbot: QtBot) -> None:
     panel = control.page.midi
     ports.connected.append("Pads")
     qtbot.waitUntil(lambda: panel.ports.count() == 4 and "Pads" in panel.state.text(), timeout=WAIT)
@@ -223,7 +223,7 @@ def test_ports_come_and_go(control: ControlPresenter, ports: FakePorts, qtbot: Q
     qtbot.waitUntil(lambda: list(ports.opened) == ["Pads"], timeout=WAIT)
 
 
-def test_keys_play_while_they_are_held(control: ControlPresenter, strikes: Strikes, tmp_path: Path) -> None:
+def test_keys_play_while_they_are_held(control: MidiOscPresenter, strikes: Strikes, tmp_path: Path) -> None:
     hold(control, tmp_path, 5)
     control.page.midi.gate.setChecked(True)
     QTest.keyPress(control.page.map, Qt.Key.Key_W)
@@ -237,7 +237,7 @@ def test_keys_play_while_they_are_held(control: ControlPresenter, strikes: Strik
     assert "choke group 1" in pad.accessibleName()
 
 
-def test_a_sound_is_dropped_on_a_pad(control: ControlPresenter, strikes: Strikes, tmp_path: Path) -> None:
+def test_a_sound_is_dropped_on_a_pad(control: MidiOscPresenter, strikes: Strikes, tmp_path: Path) -> None:
     path = tmp_path / "dropped.wav"
     soundfile.write(path, np.zeros(100), 48_000)
     data = QMimeData()
@@ -253,7 +253,7 @@ def test_a_sound_is_dropped_on_a_pad(control: ControlPresenter, strikes: Strikes
     assert strikes[0].path == path
 
 
-def test_a_folder_is_not_taken_by_a_pad(control: ControlPresenter, tmp_path: Path) -> None:
+def test_a_folder_is_not_taken_by_a_pad(control: MidiOscPresenter, tmp_path: Path) -> None:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(tmp_path))])
     enter = QDragEnterEvent(
@@ -264,14 +264,14 @@ def test_a_folder_is_not_taken_by_a_pad(control: ControlPresenter, tmp_path: Pat
     assert not enter.isAccepted()
 
 
-def test_the_player_is_armed_while_the_page_is_seen(control: ControlPresenter, window: MainWindow) -> None:
+def test_the_player_is_armed_while_the_page_is_seen(control: MidiOscPresenter, window: MainWindow) -> None:
     assert control._player._is_armed
     window.pages.open_page(0)
     assert not control._player._is_armed
 
 
 def test_a_minimized_window_is_played_as_an_open_one(
-    control: ControlPresenter,
+    control: MidiOscPresenter,
     strikes: Strikes,
     ports: FakePorts,
     window: MainWindow,
@@ -297,7 +297,7 @@ def test_a_minimized_window_is_played_as_an_open_one(
 
 
 def test_what_ports_receive_is_passed_over_while_another_page_is_open(
-    control: ControlPresenter,
+    control: MidiOscPresenter,
     strikes: Strikes,
     ports: FakePorts,
     play: PlayPresenter,
@@ -323,7 +323,7 @@ def test_what_ports_receive_is_passed_over_while_another_page_is_open(
 
 
 def test_a_pedal_that_is_down_when_the_page_is_left_or_its_port_goes_is_lifted(
-    control: ControlPresenter, strikes: Strikes, ports: FakePorts, window: MainWindow, tmp_path: Path, qtbot: QtBot
+    control: MidiOscPresenter, strikes: Strikes, ports: FakePorts, window: MainWindow, tmp_path: Path, qtbot: QtBot
 ) -> None:
     hold(control, tmp_path, 0)
     control.page.midi.gate.setChecked(True)
@@ -341,7 +341,7 @@ def test_a_pedal_that_is_down_when_the_page_is_left_or_its_port_goes_is_lifted(
 
 @pytest.mark.parametrize("change", ["page", "target"])
 def test_a_knob_is_learned_only_while_it_is_waited_for(
-    change: str, control: ControlPresenter, ports: FakePorts, window: MainWindow
+    change: str, control: MidiOscPresenter, ports: FakePorts, window: MainWindow
 ) -> None:
     panel = control.page.midi
     panel.learn.click()
@@ -358,7 +358,7 @@ def test_a_knob_is_learned_only_while_it_is_waited_for(
 
 
 def test_a_key_that_is_held_does_not_sound_on_when_the_keys_get_another_meaning(
-    control: ControlPresenter, ports: FakePorts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    control: MidiOscPresenter, ports: FakePorts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold(control, tmp_path, 0)
     control.board.key_sound = tmp_path / "pad 0.wav"
@@ -375,7 +375,7 @@ def test_a_key_that_is_held_does_not_sound_on_when_the_keys_get_another_meaning(
 
 
 def test_osc_does_not_hear_itself(
-    control: ControlPresenter, strikes: Strikes, window: MainWindow, tmp_path: Path
+    control: MidiOscPresenter, strikes: Strikes, window: MainWindow, tmp_path: Path
 ) -> None:
     pytest.importorskip("pythonosc")
     free = OscInput(lambda _address, _values: None, 0)
@@ -393,7 +393,7 @@ def test_osc_does_not_hear_itself(
     panel.osc.setChecked(False)
 
 
-def test_osc_goes_on_while_its_fields_are_passed(control: ControlPresenter) -> None:
+def test_osc_goes_on_while_its_fields_are_passed(control: MidiOscPresenter) -> None:
     pytest.importorskip("pythonosc")
     free = OscInput(lambda _address, _values: None, 0)
     free.close()
@@ -412,7 +412,7 @@ def test_osc_goes_on_while_its_fields_are_passed(control: ControlPresenter) -> N
 
 
 def test_osc_plays_and_is_told(
-    control: ControlPresenter,
+    control: MidiOscPresenter,
     strikes: Strikes,
     play: PlayPresenter,
     tmp_path: Path,

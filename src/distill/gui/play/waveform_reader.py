@@ -5,12 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject
 
 from distill.audio.cache.content_hash import Key, file_key
+from distill.audio.decoding.sound_file import SAMPLE_RATE, decode_sound
+from distill.audio.waveform_peaks import waveform_peaks
 from distill.gui.background.background_task import BackgroundTask
-from distill.gui.play.facts.sound_facts import read_wave
-from distill.gui.play.sound_panel import MarkedWave
+from distill.gui.play.marked_waveform import MarkedWave
 
 
 class WaveReader(QObject):
@@ -61,3 +64,21 @@ class WaveReader(QObject):
 
     def _on_ended(self) -> None:  # of a task that was not cancelled
         self._reading = None
+
+
+#: Peak pairs of a waveform: the pixels of the panel at 200 %.
+_PEAKS = 1200
+
+
+def read_wave(path: Path, cancel: threading.Event) -> tuple[NDArray[np.float32], float]:
+    """Return the peaks ``[n, 2]`` and the seconds of a sound file.
+
+    Raises
+    ------
+    SoundError
+        It cannot be read.
+    Cancelled
+        ``cancel`` was set.
+    """
+    audio = decode_sound(path, cancel)
+    return waveform_peaks(audio, _PEAKS), len(audio) / SAMPLE_RATE

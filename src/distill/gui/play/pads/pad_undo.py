@@ -8,7 +8,7 @@ from typing import NamedTuple
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
-from distill.gui.play.pads import PadGrid
+from distill.gui.play.pads.pad_grid import PadGrid
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 
 #: Most steps that can be undone.

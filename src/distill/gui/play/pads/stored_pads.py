@@ -25,9 +25,9 @@ from distill.control.pads_and_keys import GROUPS
 from distill.files import is_file, is_folder
 from distill.generation.map.newness import CLOSE, COPY, NEW, Verdict
 from distill.gui.background.task_queue import TaskQueue
-from distill.gui.play.facts.verdicts import KeptVerdict, Verdicts
-from distill.gui.play.pad_changes import PadChanges, PadState
-from distill.gui.play.pads import COUNT, PadGrid
+from distill.gui.play.pads.pad_grid import COUNT, PadGrid
+from distill.gui.play.pads.pad_undo import PadChanges, PadState
+from distill.gui.play.sound_verdicts import KeptVerdict, Verdicts
 from distill.json_files import read_json, write_json
 
 log = logging.getLogger(__name__)

@@ -13,11 +13,11 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.generation.map.newness import CLOSE, Verdict
-from distill.gui.play import kept_pads
-from distill.gui.play.facts.verdicts import KeptVerdict
-from distill.gui.play.kept_pads import EMPTY, read_pads, write_pads
-from distill.gui.play.pad_changes import PadState
+from distill.gui.play.pads import stored_pads
+from distill.gui.play.pads.pad_undo import PadState
+from distill.gui.play.pads.stored_pads import EMPTY, read_pads, write_pads
 from distill.gui.play.presenter import PlayPresenter
+from distill.gui.play.sound_verdicts import KeptVerdict
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import PLAY
 from distill.library.model_entry import ModelEntry
@@ -43,7 +43,7 @@ def test_a_file_that_cannot_be_read_now_is_not_replaced(held: list[Path], monkey
         raise PermissionError(13, "Permission denied", str(path))
 
     with monkeypatch.context() as patch:
-        patch.setattr(kept_pads, "read_json", fail)
+        patch.setattr(stored_pads, "read_json", fail)
         write_pads("other", states[:1] + [EMPTY] * 15)
         assert read_pads("bells").states == [EMPTY] * 16
     assert read_pads("bells").states == states
@@ -144,13 +144,13 @@ def test_pads_are_written_soon_and_once(
     play: PlayPresenter, held: list[Path], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[str] = []
-    original = kept_pads.write_pads
+    original = stored_pads.write_pads
 
     def write(model_id: str, states: list[PadState], verdicts: Mapping[Path, KeptVerdict]) -> None:
         original(model_id, states, verdicts)
         written.append(model_id)
 
-    monkeypatch.setattr(kept_pads, "write_pads", write)
+    monkeypatch.setattr(stored_pads, "write_pads", write)
     arrange(play, held)
     qtbot.waitUntil(lambda: bool(written), timeout=WAIT)
     assert written == ["bells"]
@@ -191,7 +191,7 @@ def test_damaged_pads_cost_only_themselves(held: list[Path]) -> None:
 
 
 def test_the_pads_of_the_latest_models_are_kept(held: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept_pads, "MODELS", 2)
+    monkeypatch.setattr(stored_pads, "MODELS", 2)
     states = [PadState(held[0], 0), *[EMPTY] * 15]
     for model_id in ("a", "b", "a", "c"):
         write_pads(model_id, states)

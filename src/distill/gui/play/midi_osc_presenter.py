@@ -27,7 +27,7 @@ from distill.settings import WindowSettings
 TOPIC = "midi"
 
 
-class ControlPresenter(QObject, WindowPart):
+class MidiOscPresenter(QObject, WindowPart):
     """Routes pads, MIDI and OSC to the `Board`, and moves of point and sliders to the page."""
 
     #: From the threads of ports, received on this object's.
