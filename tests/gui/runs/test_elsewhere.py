@@ -6,14 +6,14 @@ import pytest
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
-from distill.gui.training import verdict_presenter
+from distill.gui.training import run_verdict_presenter
 from distill.gui.window.main_window import MainWindow
 from distill.runs.folder import FollowedFolder, RunFolder
 from distill.runs.run_owner import HOLDER
 from distill.runs.verdict import Kind, Verdict
 from tests.gui.fakes import FakeEngine, epoch_end, make_previews, step
 from tests.gui.runs.test_runs import earlier_run, said
-from tests.gui.training.test_verdict import action, text
+from tests.gui.training.test_run_verdict import action, text
 from tests.runs.test_run_owner import leave_sign
 
 
@@ -49,7 +49,7 @@ def test_the_verdict_on_a_run_elsewhere_follows_it_and_offers_nothing(
     window: MainWindow, engine: FakeEngine, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verdicts = {2: Verdict(Kind.IMPROVING), 3: Verdict(Kind.FLAT, 1, 1)}
-    monkeypatch.setattr(verdict_presenter, "judge", lambda epochs, _warm_up: verdicts[len(epochs)])
+    monkeypatch.setattr(run_verdict_presenter, "judge", lambda epochs, _warm_up: verdicts[len(epochs)])
     run = earlier_run("bells", status="running", epochs=2)
     leave_sign(run)
     window.runs.runs.follower._timer.setInterval(20)

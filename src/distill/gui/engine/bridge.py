@@ -29,8 +29,9 @@ from distill.events import (
     VQStepMetrics,
 )
 from distill.gui.background.thread_priority import lower_own_priority
+from distill.gui.engine.engine_protocol import EngineSource
 from distill.gui.engine.run_state import RunState
-from distill.gui.engine.training_jobs import EngineSource, HistoryRead, Job, ResumeJob
+from distill.gui.engine.training_jobs import HistoryRead, Job, ResumeJob
 from distill.metrics_history import AnyHistory, MetricsHistory
 from distill.runs.preview_files import BEFORE_TRAINING
 from distill.runs.run_record import RunRecord

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from distill.gui.background.thread_priority import lower_own_priority
-from distill.gui.engine.training_jobs import Engine
+from distill.gui.engine.engine_protocol import Engine
 from distill.playback import output_device
 from distill.process import environment
 from distill.process.interpreter import freeze_imports

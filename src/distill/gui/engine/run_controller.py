@@ -16,8 +16,9 @@ from distill.errors import ConfigurationError
 from distill.events import UNSAVED, TrainingCompleteEvent, TrainingNotice
 from distill.gui.background.background_task import BackgroundTask
 from distill.gui.engine.bridge import TrainingBridge
+from distill.gui.engine.engine_protocol import EngineSource
 from distill.gui.engine.run_follower import RunFollower
-from distill.gui.engine.training_jobs import EngineSource, ResumeJob, TrainJob
+from distill.gui.engine.training_jobs import ResumeJob, TrainJob
 from distill.gui.user_errors import error_text
 from distill.runs.loaded_run import LoadedRun
 from distill.runs.record_changes import mark_finished, parts_missing_text

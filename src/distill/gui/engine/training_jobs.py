@@ -1,54 +1,19 @@
-"""The jobs of the training thread, and the interface of the engine that runs them."""
+"""The jobs of the training thread: a new run, and one that is resumed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event as CancelEvent
-from typing import Any, Protocol
+from typing import Any
 
 from distill.audio.decoding.sound_fix import SoundFix
 from distill.config.family_catalog import family_info
 from distill.config.training import AnyConfig
-from distill.events import Event, MetricsCallback
+from distill.events import Event
+from distill.gui.engine.engine_protocol import EngineSource
 from distill.metrics_history import AnyHistory, MetricsHistory, VQMetricsHistory
 from distill.runs.run_history import read_history
 from distill.runs.run_record import RunRecord
-
-
-class Engine(Protocol):
-    """The engine as the window uses it: `distill.training.loop`, or a fake in tests."""
-
-    def train(
-        self,
-        config: AnyConfig,
-        file_paths: Sequence[Path],
-        output_dir: Path,
-        device: str,
-        callback: MetricsCallback | None = None,
-        cancel_event: CancelEvent | None = None,
-        *,
-        models_dir: Path | None = None,
-        dataset_name: str = "",
-        model_name: str = "",
-        fixes: Mapping[Path, SoundFix] | None = None,
-        start_from: Path | None = None,
-    ) -> dict[str, Any]:
-        """Train; blocks."""
-
-    def resume_run(
-        self,
-        run_dir: Path,
-        callback: MetricsCallback | None = None,
-        cancel_event: CancelEvent | None = None,
-        max_epochs: int | None = None,
-        models_dir: Path | None = None,
-        sounds: Path | None = None,
-    ) -> dict[str, Any]:
-        """Continue a run; blocks."""
-
-
-#: Returns the engine, after waiting for its import if necessary.
-EngineSource = Callable[[], Engine]
 
 
 @dataclass(frozen=True)

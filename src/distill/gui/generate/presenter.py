@@ -22,7 +22,7 @@ from distill.gui.background.task_queue import TaskQueue
 from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.desktop.system_trash import move_to_trash
-from distill.gui.engine.training_jobs import EngineSource
+from distill.gui.engine.engine_protocol import EngineSource
 from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.player.presenter import PlayerPresenter

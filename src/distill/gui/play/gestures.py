@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer
 
-from distill.gui.play.sliders import SoundSliders
+from distill.gui.play.sound_sliders import SoundSliders
 
 #: Milliseconds without a change after which a movement by wheel, keys or a controller has ended.
 PAUSE = 1000

@@ -18,7 +18,7 @@ from distill.control.osc import OscInput, OscOutput
 from distill.control.pads_and_keys import Board
 from distill.errors import MidiError
 from distill.gui.play.page import PlayPage
-from distill.gui.play.sliders import label_of
+from distill.gui.play.sound_sliders import label_of
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.window_part import WindowPart
 from distill.playback.player import Player

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
 )
 
 from distill.gui.play.marked_waveform import MarkedWave
-from distill.gui.play.sliders import MOST_COLUMNS, NeutralSlider, SoundSliders
+from distill.gui.play.sound_sliders import MOST_COLUMNS, NeutralSlider, SoundSliders
 from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton
 from distill.gui.widgets.input_fields import NumberField

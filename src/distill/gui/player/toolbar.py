@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.gui.player.compare_buttons import CompareButtons
+from distill.gui.player.ab_compare_buttons import CompareButtons
 from distill.gui.player.device_menu import DeviceMenu
 from distill.gui.player.waveform_position_slider import PositionSlider
 from distill.gui.previews.model import epoch_text

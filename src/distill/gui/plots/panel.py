@@ -26,8 +26,8 @@ from distill.gui.plots.definitions import (
     make_rate_plot,
 )
 from distill.gui.plots.plot import Plot
+from distill.gui.plots.run_verdict_line import VerdictLine
 from distill.gui.plots.toolbar import PlotToolbar
-from distill.gui.plots.verdict_line import VerdictLine
 from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.plain_text import make_plain
 from distill.metrics_history import AnyHistory, MetricsHistory, VQMetricsHistory

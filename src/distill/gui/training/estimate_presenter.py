@@ -10,8 +10,8 @@ from distill.gui.background.background_task import BackgroundTask
 from distill.gui.engine.bridge import TrainingBridge
 from distill.gui.engine.run_state import RunState
 from distill.gui.sounds.presenter import SoundsPresenter
+from distill.gui.training.advanced_settings_presenter import SettingsPresenter
 from distill.gui.training.controls import TrainingControls
-from distill.gui.training.settings_presenter import SettingsPresenter
 from distill.gui.widgets.formatting import format_bytes, format_time_left
 from distill.runs.estimates.estimate import Estimate, Material, estimate
 from distill.runs.estimates.measured_costs import Figures, RunFigures, figures_key, remember

@@ -22,16 +22,17 @@ from distill.events import (
     VQStepMetrics,
 )
 from distill.gui.desktop.dialog_folders import StartFolders
+from distill.gui.engine.engine_protocol import EngineSource
 from distill.gui.engine.run_controller import RunController
 from distill.gui.engine.run_state import RunState
-from distill.gui.engine.training_jobs import EngineSource, ResumeJob, TrainJob
+from distill.gui.engine.training_jobs import ResumeJob, TrainJob
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.previews.panel import PreviewPanel
 from distill.gui.sounds.presenter import SoundsPresenter
+from distill.gui.training.advanced_settings_panel import SettingsPanel
+from distill.gui.training.advanced_settings_presenter import SettingsPresenter
 from distill.gui.training.controls import TrainingControls
 from distill.gui.training.missing_sounds_notice import SoundLocator
-from distill.gui.training.settings_panel import SettingsPanel
-from distill.gui.training.settings_presenter import SettingsPresenter
 from distill.gui.training.starting_model_choice import StartChooser
 from distill.gui.training.unsaved_model_offer import UnsavedModelOffer
 from distill.gui.widgets.formatting import count_of

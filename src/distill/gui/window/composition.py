@@ -16,8 +16,8 @@ from distill.gui.compare.presenter import ComparePresenter
 from distill.gui.doctor.panel import DoctorPanel
 from distill.gui.doctor.presenter import DoctorPresenter
 from distill.gui.engine.engine_loader import EngineLoader
+from distill.gui.engine.engine_protocol import EngineSource
 from distill.gui.engine.run_state import RunState
-from distill.gui.engine.training_jobs import EngineSource
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.generate.presenter import GeneratePresenter
 from distill.gui.help.update_presenter import UpdatePresenter
@@ -38,10 +38,10 @@ from distill.gui.runs.panel import RunsPanel
 from distill.gui.runs.presenter import RunsPresenter
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.sounds.recent_folders import RecentFolders
+from distill.gui.training.advanced_settings_panel import SettingsPanel
 from distill.gui.training.estimate_presenter import EstimatePresenter
 from distill.gui.training.presenter import TrainingPresenter
-from distill.gui.training.settings_panel import SettingsPanel
-from distill.gui.training.verdict_presenter import VerdictPresenter
+from distill.gui.training.run_verdict_presenter import VerdictPresenter
 from distill.gui.window.frame import PLOTS_COLUMN, RUNS_TAB, Frame
 from distill.gui.window.pages import MODELS, PLAY, TRAINING
 from distill.gui.window_part import WindowPart

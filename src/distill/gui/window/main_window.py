@@ -34,7 +34,7 @@ from distill.models.file_format import SUFFIX
 from distill.settings import WindowSettings
 
 if TYPE_CHECKING:
-    from distill.gui.engine.training_jobs import EngineSource
+    from distill.gui.engine.engine_protocol import EngineSource
     from distill.gui.window.composition import Parts
     from distill.playback.player import Player
 

@@ -20,7 +20,7 @@ from distill.gui.background.background_task import BackgroundTask
 from distill.gui.background.task_queue import TaskQueue
 from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.desktop.show_in_folder import reveal
-from distill.gui.engine.training_jobs import EngineSource
+from distill.gui.engine.engine_protocol import EngineSource
 from distill.gui.play.export.kit_dialog import KitDialog
 from distill.gui.play.page import PlayPage
 from distill.gui.widgets.notices import NoticeAction, NoticeBar

@@ -11,8 +11,8 @@ from distill.config.family_catalog import FAMILIES, family_info
 from distill.config.setting_fields import setting_fields, setting_value, with_settings
 from distill.config.training import AnyConfig
 from distill.errors import ConfigurationError
+from distill.gui.training.advanced_settings_panel import MAIN_SETTINGS, SettingsPanel
 from distill.gui.training.controls import TrainingControls
-from distill.gui.training.settings_panel import MAIN_SETTINGS, SettingsPanel
 from distill.runs.loaded_run import LoadedRun
 
 #: Changes by family: each has settings of its own, and what suits one need not suit another.

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill.gui.engine.run_state import RunState
-from distill.gui.training import verdict_presenter
+from distill.gui.training import run_verdict_presenter
 from distill.gui.window.main_window import MainWindow
 from distill.runs.run_record import RunRecord
 from distill.runs.verdict import Kind, Verdict
@@ -40,7 +40,7 @@ def test_it_is_always_current_and_finishes_or_extends_the_run(
         Verdict(Kind.IMPROVING),
         Verdict(Kind.FLAT, 1, 1),
     ]
-    monkeypatch.setattr(verdict_presenter, "judge", lambda epochs, _warm_up: said[min(len(epochs), 3)])
+    monkeypatch.setattr(run_verdict_presenter, "judge", lambda epochs, _warm_up: said[min(len(epochs), 3)])
     assert text(loaded) == ""
     assert not action(loaded).isVisible()
     assert loaded.plots.verdict.isHidden(), "no room is kept for a run that is not there"
@@ -56,16 +56,16 @@ def test_it_is_always_current_and_finishes_or_extends_the_run(
     assert RunRecord.load(folder).status == "finished"
     assert text(loaded) == "Flat since epoch 2: more epochs would change little."
     assert not action(loaded).isVisible()
-    monkeypatch.setattr(verdict_presenter, "judge", lambda _epochs, _warm_up: Verdict(Kind.IMPROVING))
+    monkeypatch.setattr(run_verdict_presenter, "judge", lambda _epochs, _warm_up: Verdict(Kind.IMPROVING))
     loaded.runs.runs.open(folder)
     qtbot.waitUntil(lambda: text(loaded).startswith("Still improving when it ended"))
-    monkeypatch.setattr(verdict_presenter, "judge", lambda _epochs, _warm_up: Verdict(Kind.TOO_EARLY))
+    monkeypatch.setattr(run_verdict_presenter, "judge", lambda _epochs, _warm_up: Verdict(Kind.TOO_EARLY))
     loaded.runs.runs.open(folder)
     qtbot.waitUntil(lambda: text(loaded).startswith("It ended before its first epoch was complete"))
-    monkeypatch.setattr(verdict_presenter, "judge", lambda _epochs, _warm_up: Verdict(Kind.TOO_EARLY, epochs=9))
+    monkeypatch.setattr(run_verdict_presenter, "judge", lambda _epochs, _warm_up: Verdict(Kind.TOO_EARLY, epochs=9))
     loaded.runs.runs.open(folder)
     qtbot.waitUntil(lambda: text(loaded) == "It ended before a trend could be seen: judge it by ear.")
-    monkeypatch.setattr(verdict_presenter, "judge", lambda _epochs, _warm_up: Verdict(Kind.IMPROVING))
+    monkeypatch.setattr(run_verdict_presenter, "judge", lambda _epochs, _warm_up: Verdict(Kind.IMPROVING))
     loaded.runs.runs.open(folder)
     qtbot.waitUntil(lambda: text(loaded).startswith("Still improving when it ended"))
     engine.step_seconds = 0.0
@@ -87,7 +87,7 @@ def test_it_goes_by_the_warm_up_that_an_extended_run_has(
         seen.append(warm_up)
         return Verdict(Kind.IMPROVING)
 
-    monkeypatch.setattr(verdict_presenter, "judge", judged)
+    monkeypatch.setattr(run_verdict_presenter, "judge", judged)
     start(loaded, 20)
     await_state(qtbot, loaded, RunState.IDLE)
     folder = loaded.runs.runs.folder
