@@ -64,8 +64,7 @@ class PlayPresenter(QObject, WindowPart):
     ) -> None:
         super().__init__(parent)
         self._engine, self.page, self._playing, self._notices = engine, page, playing, notices
-        self._control = control
-        self._session = MapSession()
+        self._control, self._session = control, MapSession()
         self._verdicts = Verdicts(self._session, self)
         self.keeper = PadKeeper(page.pads, self._verdicts, self)
         self._undoing = UndoNotices(self.keeper.changes, notices, TOPIC, self)
@@ -85,8 +84,7 @@ class PlayPresenter(QObject, WindowPart):
         #: Sounds that the user has done something with: a movement of the sliders takes none of them away.
         self._used: set[Path] = set()
         self._gestures = Gestures(page.sliders, self)
-        self._tidying = TaskQueue("superseded sounds", self)
-        self._looking = TaskQueue("place", self)
+        self._tidying, self._looking = TaskQueue("superseded sounds", self), TaskQueue("place", self)
         self._choosing = QTimer(self, singleShot=True, interval=_CHOSEN)
         self._choosing.timeout.connect(self._look_for_place)
         self.exports = ExportPresenter(page, self._session, engine, notices, TOPIC, self)
