@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from distill.events import EpochMetrics, VQEpochMetrics
+from distill.models.nearest_training_sound import kernel_distance
 from distill.models.priors.window_prior import WindowPrior
+from distill.models.sound_parts import build_detail
 from distill.training import train
 from distill.training.steps import new_sound_distance
 from distill.training.steps.new_sound_distance import NewSoundMeter, is_due
@@ -74,6 +76,30 @@ def family_and_sounds(features: torch.Tensor) -> tuple[Any, Any]:
             return features[item]
 
     return family, Sounds()
+
+
+@pytest.mark.parametrize(("number", "drawn", "examples"), [(1, 128, 120), (2, 256, 60)])
+def test_a_measure_draws_so_many_sounds(
+    monkeypatch: pytest.MonkeyPatch, number: int, drawn: int, examples: int
+) -> None:
+    levels = torch.randn(120, 32, generator=torch.Generator().manual_seed(0))
+    family, sounds = family_and_sounds(levels[:, None, :, None].repeat(1, 1, 1, 16))
+    prior = WindowPrior(32, width=8, blocks=1)
+    prior.flow.fit(levels, torch.zeros_like(levels))
+    found: list[int] = []
+
+    def count_examples(family: Any, model: Any, features: torch.Tensor, *others: Any) -> Any:
+        found.append(len(features))
+        return build_detail(family, model, features, *others)
+
+    def count_drawn(given: torch.Tensor, corpus: torch.Tensor) -> float:
+        found.append(len(given))
+        return kernel_distance(given, corpus)
+
+    monkeypatch.setattr(new_sound_distance, "build_detail", count_examples)
+    monkeypatch.setattr(new_sound_distance, "kernel_distance", count_drawn)
+    NewSoundMeter(family, [sounds], number).measure(Network(), prior)
+    assert found == [examples, drawn]
 
 
 def test_a_prior_of_the_corpus_is_near_it_and_another_one_is_not() -> None:

@@ -15,6 +15,7 @@ from distill.errors import CheckpointError
 from distill.runs.run_record import RunRecord
 from distill.training import list_checkpoints, resume_run, train
 from distill.training.checkpoint import read_checkpoint, write_checkpoint
+from distill.training.steps.new_sound_distance import NEWEST_MEASURE, NewSoundMeter
 from tests.training.conftest import QUICK, write_sounds
 
 pytestmark = pytest.mark.usefixtures("_small_runs")
@@ -37,6 +38,31 @@ def test_a_run_whose_settings_name_a_device_goes_on_without_it(run_dir: Path) ->
     record = RunRecord.load(run_dir)
     assert record.config.device == "cuda:99"
     assert torch.device(record.speed["device"]).type != "cuda" or torch.cuda.is_available()
+
+
+@pytest.mark.parametrize("number", [None, 1, NEWEST_MEASURE])
+def test_new_sounds_of_a_resumed_run_are_measured_as_before(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch, number: int | None
+) -> None:
+    """So that its curve has no step; runs of older versions have no number."""
+    used: list[int] = []
+
+    def measure(meter: NewSoundMeter, *given: Any) -> float:
+        used.append(meter.measure_number)
+        return 1.0
+
+    monkeypatch.setattr(NewSoundMeter, "can_measure", True)
+    monkeypatch.setattr(NewSoundMeter, "measure", measure)
+    path = list_checkpoints(run_dir / "checkpoints")[-1]["path"]
+    whole = read_checkpoint(path)
+    state = {**whole["training_state"], "new_sound_measure": number}
+    if number is None:
+        del state["new_sound_measure"]
+    write_checkpoint(path, {**whole, "training_state": state})
+    resume_run(run_dir, max_epochs=3)
+    newest = read_checkpoint(list_checkpoints(run_dir / "checkpoints")[-1]["path"])
+    assert used == [number or 1]
+    assert newest["training_state"]["new_sound_measure"] == (number or 1)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links need a right on Windows")
@@ -62,16 +88,18 @@ DAMAGES: list[dict[str, Any]] = [
     {"schedule": {"total_steps": "6", "warmup_steps": 1}},
     {"schedule": {"total_steps": 6, "warmup_steps": 1, "start_factor": math.inf}},
     {"epoch_completed": torch.zeros(2)}, {"preparation": "x"}, {"preparation": None}, {"preparation": 0},
+    {"new_sound_measure": 0}, {"new_sound_measure": "x"},
     {"speed": torch.zeros(2)}, {"speed": {"precision": "float32"}}, {"speed": "fast"},
     {"speed": {**SPEED, "precision": "float8"}}, {"speed": {**SPEED, "num_threads": 0}},
     {"speed": {**SPEED, "num_threads": 10**7}},
 ]  # fmt: skip
 
 
-def test_a_checkpoint_of_sounds_that_a_newer_version_has_prepared_is_refused(run_dir: Path) -> None:
+@pytest.mark.parametrize("newer", [{"preparation": PREPARATION + 1}, {"new_sound_measure": NEWEST_MEASURE + 1}])
+def test_a_checkpoint_of_a_run_that_a_newer_version_has_begun_is_refused(run_dir: Path, newer: dict[str, int]) -> None:
     path = list_checkpoints(run_dir / "checkpoints")[-1]["path"]
     whole = read_checkpoint(path)
-    write_checkpoint(path, {**whole, "training_state": {**whole["training_state"], "preparation": PREPARATION + 1}})
+    write_checkpoint(path, {**whole, "training_state": {**whole["training_state"], **newer}})
     with pytest.raises(CheckpointError, match="newer version of Distill"):
         resume_run(run_dir, max_epochs=3)
 

@@ -117,6 +117,7 @@ def snapshot(
             "schedule": run.schedule.to_dict(),
             "sounds": run.training_data.digest,
             "preparation": run.training_data.preparation,
+            "new_sound_measure": run.training_data.new_sounds.measure_number,
             **_optional_state(run),
             "kl_epochs": run.kl_epochs,
             "elapsed_seconds": run.elapsed,

@@ -26,7 +26,7 @@ from distill.training.data.same_audio import copies_note
 from distill.training.data.split import split_sounds
 from distill.training.dataset import FeatureDataset, PreparedSounds, prepare_sounds
 from distill.training.run import OpenedRun, TrainingData
-from distill.training.steps.new_sound_distance import NewSoundMeter
+from distill.training.steps.new_sound_distance import NEWEST_MEASURE, NewSoundMeter
 
 
 def spread_items(items: int, most: int) -> list[int]:
@@ -39,7 +39,8 @@ def training_data(opened: OpenedRun) -> TrainingData:
     """Return the sounds of a run, split, with their features; writes nothing but the cache, and fixes of a new run."""
     request, config, emit, ranks = opened.request, opened.config, opened.emit, opened.ranks
     chunk_samples = round(config.chunk_duration_s * SAMPLE_RATE)
-    preparation = _preparation(opened)
+    preparation = _as_begun(opened, "preparation", PREPARATION, "how its sounds were prepared")
+    measure = _as_begun(opened, "new_sound_measure", NEWEST_MEASURE, "how its new sounds were measured")
     fixes, prepared = _read_sounds(opened, preparation, chunk_samples)
     sounds = keep_identities(prepared.sounds, opened.record.fingerprints)
     earlier = [] if opened.checkpoint is None else opened.record.skipped
@@ -79,7 +80,7 @@ def training_data(opened: OpenedRun) -> TrainingData:
         ),
         measured_train_items=spread_items(train_set.layout.chunks, len(val_set)),
         preview_waveforms=_preview_waveforms(previewed, val_set.layout.chunk_samples),
-        new_sounds=NewSoundMeter(opened.family, (train_set, val_set)),
+        new_sounds=NewSoundMeter(opened.family, (train_set, val_set), measure),
     )
     if ranks.on_first(lambda: data.digest) != data.digest:
         raise TrainingError(
@@ -115,21 +116,30 @@ def _read_sounds(opened: OpenedRun, preparation: int, chunk_samples: int) -> tup
         raise
 
 
-def _preparation(opened: OpenedRun) -> int:
-    """Return how the sounds are prepared: as the run was begun, which of older runs is not on record.
+def _as_begun(opened: OpenedRun, key: str, newest: int, what: str) -> int:
+    """Return the number of the way in which a run was begun, which of older runs is not on record.
+
+    Parameters
+    ----------
+    key
+        Of the number in a checkpoint.
+    newest
+        The number of a new run.
+    what
+        What a damaged checkpoint does not say.
 
     Raises
     ------
     CheckpointError
-        The checkpoint does not say it, or a newer version has prepared them.
+        The checkpoint does not say it, or a newer version has begun the run.
     """
     path = opened.request.resume_checkpoint
     if opened.checkpoint is None or path is None:
-        return PREPARATION
-    stored = (opened.checkpoint.get("training_state") or {}).get("preparation", 1)
+        return newest
+    stored = (opened.checkpoint.get("training_state") or {}).get(key, 1)
     if type(stored) is not int or stored < 1:
-        raise lacking(path, ValueError("how its sounds were prepared"))
-    if stored > PREPARATION:
+        raise lacking(path, ValueError(what))
+    if stored > newest:
         raise CheckpointError(f"{path.name} was written by a newer version of Distill. Update Distill to resume it.")
     return stored
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +17,30 @@ from distill.models.priors.window_prior import WindowPrior
 from distill.models.sound_parts import build_detail, draw_points
 from distill.training.dataset import FeatureDataset
 
-#: New sounds that are drawn for a figure, and the seed of the draw: the same for all epochs.
-_DRAWN, _SEED = 128, 0
-#: Most sounds of the corpus that they are compared with, and that they get detail from.
-_MOST_SOUNDS, _MOST_DETAIL = 256, 128
+
+class _Measure(NamedTuple):
+    """How many sounds a figure is taken from.
+
+    Attributes
+    ----------
+    drawn
+        New sounds that are drawn.
+    most_detail
+        Most training sounds that they get detail from.
+    """
+
+    drawn: int
+    most_detail: int
+
+
+#: Measures by their number.  A run keeps its own when it is resumed, so that its curve has no step; the first is that
+#: of runs which have no number.
+_MEASURES = {1: _Measure(128, 128), 2: _Measure(256, 64)}
+NEWEST_MEASURE = max(_MEASURES)
+#: Seed of the draw: the same for all epochs.
+_SEED = 0
+#: Most sounds of the corpus that new sounds are compared with.
+_MOST_SOUNDS = 256
 #: Steps of the network after which it is measured again; it costs less than three hundredths of them.
 _STEPS_APART = 240
 _BATCH = 32
@@ -38,10 +58,13 @@ class NewSoundMeter:
     datasets
         Its training and its held-out sounds; both are what new sounds should be like.  New sounds get detail from the
         training sounds, as those of a finished model do: without it all are blurred, and differ in that alone.
+    measure
+        Number of the measure, from 1 to `NEWEST_MEASURE`.
     """
 
-    def __init__(self, family: ModelFamily, datasets: Sequence[FeatureDataset]) -> None:
-        self._family, self._datasets = family, datasets
+    def __init__(self, family: ModelFamily, datasets: Sequence[FeatureDataset], measure: int = NEWEST_MEASURE) -> None:
+        self._family, self._datasets, self.measure_number = family, datasets, measure
+        self._measure = _MEASURES[measure]
 
     @property
     def can_measure(self) -> bool:
@@ -60,7 +83,7 @@ class NewSoundMeter:
     def _examples(self) -> Tensor:
         """Features ``[N, C, F, T]`` of the beginnings of training sounds that new sounds get detail from."""
         trained = self._datasets[0]
-        return torch.stack([trained[item] for item in _thinned(_beginnings(trained), _MOST_DETAIL)])
+        return torch.stack([trained[item] for item in _thinned(_beginnings(trained), self._measure.most_detail)])
 
     @torch.no_grad()
     def measure(
@@ -75,7 +98,7 @@ class NewSoundMeter:
         was_training = network.training
         network.eval()
         try:
-            points = draw_points(self._family, network, prior, _DRAWN, _SEED)
+            points = draw_points(self._family, network, prior, self._measure.drawn, _SEED)
             assert points is not None
             with autocast():
                 parts = torch.split(points, _BATCH)
