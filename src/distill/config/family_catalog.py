@@ -69,7 +69,7 @@ FAMILIES: tuple[FamilyInfo, ...] = (
         makes_new_sounds=True,
         loads_features=False,
         file_version=1,
-        implementation="distill.models.families.vae:MelVAEFamily",
+        implementation="distill.models.families.vae_family:MelVAEFamily",
     ),
     FamilyInfo(
         key="complex_vae",
@@ -82,7 +82,7 @@ FAMILIES: tuple[FamilyInfo, ...] = (
         makes_new_sounds=True,
         loads_features=True,
         file_version=1,
-        implementation="distill.models.families.complex_vae:ComplexVAEFamily",
+        implementation="distill.models.families.complex_vae_family:ComplexVAEFamily",
     ),
     FamilyInfo(
         key="vqvae",
@@ -95,7 +95,7 @@ FAMILIES: tuple[FamilyInfo, ...] = (
         makes_new_sounds=True,
         loads_features=False,
         file_version=2,
-        implementation="distill.models.families.vqvae:VQVAEFamily",
+        implementation="distill.models.families.vqvae_family:VQVAEFamily",
     ),
 )
 
