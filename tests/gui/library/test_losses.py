@@ -6,7 +6,8 @@ import pytest
 from PySide6.QtWidgets import QApplication
 
 from distill.gui.library.model_table import ModelRows, ModelTable, Order
-from distill.library.model_entry import ModelEntry, ModelFacts
+from distill.library.model_entry import ModelEntry
+from distill.library.model_facts import ModelFacts
 
 
 def entry(name: str, family: str, loss: float | None) -> ModelEntry:
