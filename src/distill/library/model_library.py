@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from distill.errors import LibraryError, ModelFileError, UnknownModelError
-from distill.files import clear_partial_files, write_new, write_whole
+from distill.files import write_new, write_whole
+from distill.housekeeping import clear_partial_files
 from distill.library.index import Deletion, Index, LibraryLock, Row, Stamp, index_folder, read_row, stamp_of
 from distill.library.model_entry import ModelEntry
 from distill.library.model_facts import read_facts

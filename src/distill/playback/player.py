@@ -24,7 +24,7 @@ from distill.errors import PlaybackError
 from distill.playback.block_source import BlockSource
 from distill.playback.instrument import Instrument, Strike
 from distill.playback.note_buffer import NoteBuffer
-from distill.playback.output_device import Output, OutputDevice, find_outputs
+from distill.playback.output_device import GONE, Output, OutputDevice, find_outputs, stand_in_note
 from distill.playback.player_commands import Commands, once
 from distill.playback.player_status import PlayerState, PlayerStatus
 from distill.playback.track_voice import Voice
@@ -382,7 +382,7 @@ class Player:
     def _note(self, output: Output) -> str | None:
         if not output.is_stand_in or self._device is None:
             return None
-        return f"{self._device.name} is not connected; the system's default device is used instead."
+        return stand_in_note(self._device)
 
     def _ready_output(self) -> Output:
         """Return the open device; it is opened anew where notes need a shorter buffer, or none do any more."""
@@ -536,8 +536,7 @@ class Player:
             self._start_live()
 
     def _lose_device(self) -> None:
-        message = "The sound device is gone. Connect one, and try again."
-        self._notify(replace(self._status, state=PlayerState.NO_DEVICE, error=message, note=None))
+        self._notify(replace(self._status, state=PlayerState.NO_DEVICE, error=GONE, note=None))
         self._close_output()  # after the report: a driver that hangs may hang here, too
 
     def _after_drained(self, voice: Voice) -> None:

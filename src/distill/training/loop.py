@@ -7,7 +7,6 @@ It blocks, starts no thread but the one that writes files, prints nothing and na
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ from distill.computing.interruptible import Interruptible
 from distill.config.training import AnyConfig, VQVAEConfig
 from distill.distributed.ranks import Ranks, current_ranks
 from distill.distributed.shared_batch import BatchSlice
-from distill.errors import Cancelled, ConfigurationError, MemoryShortError, PeerError, is_memory_error
+from distill.errors import Cancelled, ConfigurationError, PeerError, is_memory_error
 from distill.events import EpochMetrics, MetricsCallback, StepMetrics, TrainingNotice, VQEpochMetrics, VQStepMetrics
 from distill.models.families.family import EpochResult, Objective
 from distill.runs.record_changes import mark_failed
@@ -35,6 +34,7 @@ from distill.training.compute_plan import computing
 from distill.training.data.argument_checks import absolute_paths, own_config
 from distill.training.data.moved_sounds import locate_unless_stopped
 from distill.training.ending import early_end, finalize
+from distill.training.ending.short_of_memory import short_of_memory
 from distill.training.epoch_adapters import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
 from distill.training.epoch_warnings import warn
 from distill.training.event_sink import EventSink
@@ -176,7 +176,7 @@ def _train(
     except Cancelled:
         outcome = "stopped"
     except BaseException as exc:
-        error = _short_of_memory(exc, request) if is_memory_error(exc) else exc
+        error = short_of_memory(exc, request.config.batch_size) if is_memory_error(exc) else exc
     if error is not None:
         ranks.fail(str(error) or type(error).__name__)
     if not ranks.is_first:
@@ -214,21 +214,6 @@ def _end_with_first(request: RunRequest, run: Run | None, error: BaseException |
         raise error
     assert ended is not None
     return {"outcome": str(ended["outcome"]), "output_dir": request.output_dir, "error": None}
-
-
-def _short_of_memory(error: BaseException, request: RunRequest) -> BaseException:
-    """Return an error that proposes a smaller batch, for one that says that memory was not enough."""
-    traceback.clear_frames(error.__traceback__)  # lets go of the batch, so that the run can be ended
-    if isinstance(error, MemoryShortError):
-        return error
-    size = request.config.batch_size
-    smaller = (
-        f"Start a new run with a smaller batch, for example {size // 2} instead of {size}, or close other programs."
-        if size > 1
-        else "Close other programs, or train on fewer sounds."
-    )
-    log.error("Memory was not enough", exc_info=error)
-    return MemoryShortError(f"There is not enough memory for this training. {smaller}")
 
 
 def train_vqvae(config: VQVAEConfig, *arguments: Any, **named: Any) -> dict[str, Any]:

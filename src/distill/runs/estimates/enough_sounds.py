@@ -31,6 +31,14 @@ def too_few_text(needed_s: float, usable: str, skipped: Sequence[SkippedSound]) 
     )
 
 
+def needed_text(needed_s: float) -> str:
+    """Return what a run needs at least; ``needed_s`` are the seconds that one sound must have to be enough."""
+    return (
+        f"Training needs at least two usable sounds, or one of at least {needed_s:g} s. Add more sounds, or repair "
+        "those left out."
+    )
+
+
 def enough_sounds(count: int, seconds: float) -> tuple[str, bool]:
     """Return a sentence on whether there are enough sounds, and whether there are."""
     if count < FEW_SOUNDS:
