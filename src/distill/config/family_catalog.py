@@ -7,14 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from distill.config.training import (
-    AnyConfig,
-    TrainingConfig,
-    VQVAEConfig,
-    get_adaptive_complex_config,
-    get_adaptive_config,
-    get_adaptive_vqvae_config,
-)
+from distill.config.presets import get_adaptive_complex_config, get_adaptive_config, get_adaptive_vqvae_config
+from distill.config.training import AnyConfig, TrainingConfig, VQVAEConfig
 from distill.errors import ConfigurationError
 
 

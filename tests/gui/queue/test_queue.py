@@ -14,7 +14,8 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.audio.decoding.sound_fix import SoundFix
-from distill.config.training import ADAPTIVE_LATENTS, AnyConfig
+from distill.config.presets import ADAPTIVE_LATENTS
+from distill.config.training import AnyConfig
 from distill.errors import LibraryError, TrainingError
 from distill.gui.engine.run_state import RunState
 from distill.gui.queue.panel import QueuePanel

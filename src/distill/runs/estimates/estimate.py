@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from distill.config.family_catalog import family_info
-from distill.config.training import AnyConfig, has_previews
+from distill.config.preview_epochs import has_previews
+from distill.config.training import AnyConfig
 from distill.runs.estimates.enough_sounds import enough_sounds
 from distill.runs.estimates.measured_costs import Figures, RunFigures
 from distill.runs.verdict import EARLIEST_END, NEWEST_SHARE, warm_up_epochs
