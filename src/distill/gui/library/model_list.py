@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QStackedWidge
 
 from distill.config.family_catalog import FAMILIES
 from distill.gui.library.model_delegate import ModelDelegate
-from distill.gui.library.model_table import ModelFilter, ModelRows, ModelTable, Order
+from distill.gui.library.model_filter_and_order import ModelFilter, ModelRows, Order
+from distill.gui.library.model_table import ModelTable
 from distill.gui.lists.list_model import ITEM_ROLE
 from distill.gui.lists.row_views import RowAction, RowView
 from distill.gui.widgets import theme
