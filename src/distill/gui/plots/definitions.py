@@ -3,7 +3,7 @@
 from PySide6.QtCore import QCoreApplication
 
 from distill.events import ACTIVE_LATENT_KL, COLLAPSE_KL, OVERFITTING_GAP
-from distill.gui.plots.legend import CurveStyle
+from distill.gui.plots.curve_style import CurveStyle
 from distill.gui.plots.plot import Plot
 
 #: Spans of the moving averages in points, at light, medium and strong smoothing.
