@@ -6,14 +6,19 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QSortFilterProxyModel
+from PySide6.QtCore import QCoreApplication, QModelIndex, QObject, QPersistentModelIndex, QSortFilterProxyModel
+from PySide6.QtWidgets import QComboBox
 
 from distill.config.family_catalog import FAMILIES
 from distill.gui.library.model_table import ModelTable
 from distill.library.model_entry import ModelEntry
 from distill.names import fold
 
+translate = QCoreApplication.translate
 Index = QModelIndex | QPersistentModelIndex
+
+#: Item data of the filter that shows starred models only; the others are keys of families, or empty for all.
+_STARRED = "*"
 
 
 class Order(Enum):
@@ -99,3 +104,42 @@ def _moment(written: str, mtime_ns: int) -> float:
         return datetime.fromisoformat(written).astimezone().timestamp()
     except (ValueError, OverflowError, OSError):
         return mtime_ns / 1e9
+
+
+def make_filter_combo() -> QComboBox:
+    """Create the choice of models that are shown: all, starred ones, or those of a family."""
+    combo = QComboBox()
+    combo.setObjectName("modelFilter")
+    combo.setAccessibleName(translate("ModelList", "Which models are shown"))
+    combo.setToolTip(translate("ModelList", "Which models are shown."))
+    combo.setMinimumContentsLength(6)
+    combo.addItem(translate("ModelList", "All models"), "")
+    combo.addItem(translate("ModelList", "Starred"), _STARRED)
+    for family in FAMILIES:
+        combo.addItem(family.plain_name, family.key)
+    return combo
+
+
+def make_order_combo() -> QComboBox:
+    """Create the choice of the order."""
+    combo = QComboBox()
+    combo.setObjectName("modelOrder")
+    combo.setAccessibleName(translate("ModelList", "Order of the models"))
+    combo.setToolTip(translate("ModelList", "What comes first. Losses can be compared within a family only."))
+    combo.setMinimumContentsLength(6)
+    for order, text in (
+        (Order.NEWEST, translate("ModelList", "Newest")),
+        (Order.NAME, translate("ModelList", "Name")),
+        (Order.LOSS, translate("ModelList", "Lowest loss, by family")),
+        (Order.SOUNDS, translate("ModelList", "Most sounds")),
+        (Order.EPOCHS, translate("ModelList", "Latest epoch")),
+    ):
+        combo.addItem(text, order.value)
+    return combo
+
+
+def chosen_filter(text: str, combo: QComboBox) -> ModelFilter:
+    """Return what is searched for, and which models the user has chosen to see."""
+    chosen = str(combo.currentData())
+    is_starred = chosen == _STARRED
+    return ModelFilter(text, is_starred, "" if is_starred else chosen)
