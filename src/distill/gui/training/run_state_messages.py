@@ -1,11 +1,11 @@
-"""Where a run stands, in words: paused, finished, failed, or interrupted, and what was lost by that."""
+"""Where a run stands, in words: the epoch, the time left, how it ended, or that it was interrupted and what is lost."""
 
 import math
 
 from PySide6.QtCore import QCoreApplication
 
 from distill.events import UNSAVED
-from distill.gui.widgets.formatting import count_of
+from distill.gui.widgets.formatting import count_of, format_time_left
 from distill.gui.widgets.plain_text import readable
 from distill.runs.loaded_run import LoadedRun
 from distill.runs.run_owner import host_name
@@ -82,3 +82,48 @@ def end_text(outcome: str, done: int, total: int, is_finished_by_user: bool) -> 
         )
         texts["finished"] = text.format(done, total)
     return texts[outcome]
+
+
+def idle_text(has_sounds: bool) -> str:
+    """Return what can be done while nothing runs."""
+    if has_sounds:
+        return translate("TrainingControls", "Ready when you are.")
+    return translate("TrainingControls", "Choose some sounds to begin with.")
+
+
+def preparing_text() -> str:
+    """Return that a training begins."""
+    return translate("TrainingControls", "Preparing…")
+
+
+def stopping_text(is_finishing: bool) -> str:
+    """Return that a training ends: it is finished, or paused."""
+    if is_finishing:
+        return translate("TrainingControls", "Finishing: measuring the last epoch…")
+    return translate("TrainingControls", "Pausing: a checkpoint is being written…")
+
+
+def finishing_text(work: str, left: float | None) -> str:
+    """Return what is still to be done after the last epoch, and how many seconds it takes, if that is known."""
+    if left is None:
+        return translate("TrainingControls", "Finishing: {0}…").format(work)
+    return translate("TrainingControls", "Finishing: {0} · {1} left").format(work, _time_left(left))
+
+
+def position_text(epoch: int, total_epochs: int) -> str:
+    """Return which epoch is trained; ``epoch`` counts from 0."""
+    return translate("TrainingControls", "Epoch {0} of {1}").format(min(epoch + 1, total_epochs), total_epochs)
+
+
+def training_text(position: str, seconds: float | None, is_guess: bool, is_first: bool) -> str:
+    """Return the position in a run, and how many seconds are left, if that is known."""
+    if seconds is None:
+        hearing = translate("TrainingControls", "{0} · previews come at its end").format(position)
+        return hearing if is_first else position
+    about = translate("TrainingControls", "about ") if is_guess else ""
+    return translate("TrainingControls", "{0} · {1} left").format(position, about + _time_left(seconds))
+
+
+def _time_left(seconds: float) -> str:
+    """Return a time left for people: while there is work, it is never 0."""
+    return format_time_left(seconds) if round(seconds) >= 1 else translate("TrainingControls", "a moment")
