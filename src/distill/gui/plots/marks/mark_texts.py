@@ -1,10 +1,44 @@
-"""What the marks over the curves say: interruptions, checkpoints and previews."""
+"""What marks over the curves say, and the legend of them: best epoch, checkpoints, previews, interruptions."""
 
 from PySide6.QtCore import QCoreApplication
 
+from distill.gui.plots.curve_style import CurveStyle
 from distill.runs.run_record import Interruption
 
 translate = QCoreApplication.translate
+
+
+def mark_styles() -> tuple[CurveStyle, ...]:
+    """Return how the legend shows the marks."""
+    return (
+        CurveStyle(
+            "best",
+            translate("Plot", "best"),
+            "good",
+            0,
+            translate("Plot", "Lowest held-out loss: the model is saved from this epoch."),
+            "o",
+            usual_value="0000",
+        ),
+        CurveStyle(
+            "checkpoints",
+            translate("Plot", "checkpoints"),
+            "muted",
+            0,
+            translate("Plot", "Saved states from which a run can be resumed."),
+            "d",
+            has_value=False,
+        ),
+        CurveStyle(
+            "previews",
+            translate("Plot", "previews"),
+            "accent",
+            0,
+            translate("Plot", "Click a mark on the axis to hear that epoch."),
+            "t2",
+            has_value=False,
+        ),
+    )
 
 
 def interruption_text(place: Interruption) -> str:
