@@ -15,15 +15,15 @@ from distill.gui.background.background_task import Work, end_tasks
 from distill.gui.background.task_queue import TaskQueue
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.engine.engine_protocol import EngineSource
-from distill.gui.play.dot_menu import DotMenu
 from distill.gui.play.export.presenter import ExportPresenter
-from distill.gui.play.gestures import Gesture, Gestures
+from distill.gui.play.map_dot_menu import DotMenu
 from distill.gui.play.midi_osc_presenter import MidiOscPresenter
 from distill.gui.play.pads.pad_filling import PadFilling
 from distill.gui.play.pads.pad_grid import COUNT
 from distill.gui.play.pads.pad_undo import PadStep
 from distill.gui.play.pads.stored_pads import PadKeeper
 from distill.gui.play.page import PlayPage
+from distill.gui.play.slider_gestures import Gesture, Gestures
 from distill.gui.play.sound_verdict_text import verdict_text, word_of
 from distill.gui.play.sound_verdicts import Verdicts
 from distill.gui.play.waveform_reader import WaveReader
