@@ -23,13 +23,13 @@ from PySide6.QtWidgets import QApplication, QMainWindow
 from distill import diagnostics
 from distill.gui.background.background_task import end_tasks
 from distill.gui.engine.run_state import RunState
-from distill.gui.user_errors import error_text, is_user_error
+from distill.gui.user_errors import is_user_error
 from distill.gui.widgets import theme
 from distill.gui.widgets.drag_and_drop import accept_copy
 from distill.gui.widgets.plain_text import make_plain
 from distill.gui.window.frame import Frame
 from distill.gui.window.pages import MODELS, TRAINING
-from distill.gui.window.quit_question import QuitQuestion
+from distill.gui.window.quit_question import QuitQuestion, unsaved_text
 from distill.gui.window.settings_damage import damage_text
 from distill.models.file_format import SUFFIX
 from distill.settings import WindowSettings
@@ -315,8 +315,7 @@ class MainWindow(QMainWindow):
         if not expected or self._has_warned or not self._asks_before_closing:
             return True
         self._has_warned = True
-        text = self.tr("Some changes could not be saved: {0}. Close the window again to quit without them.")
-        self.notices.notify(CLOSE_TOPIC, text.format(error_text(expected[0]).rstrip(".")), "error")
+        self.notices.notify(CLOSE_TOPIC, unsaved_text(expected[0]), "error")
         return False
 
     def _shut_down(self) -> None:

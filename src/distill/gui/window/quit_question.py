@@ -1,9 +1,10 @@
-"""Asks whether to quit while a training is running."""
+"""Asks whether to quit while a training is running, and says why the window stays open."""
 
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from distill.gui.engine.run_state import RunState
+from distill.gui.user_errors import error_text
 
 translate = QCoreApplication.translate
 
@@ -38,3 +39,9 @@ class QuitQuestion(QMessageBox):
     def is_agreed(self) -> bool:
         """Whether the user wants to quit."""
         return self.buttonRole(self.clickedButton()) is QMessageBox.ButtonRole.AcceptRole
+
+
+def unsaved_text(error: Exception) -> str:
+    """Return why the window stays open at first: what the user has typed cannot be saved."""
+    text = translate("MainWindow", "Some changes could not be saved: {0}. Close the window again to quit without them.")
+    return text.format(error_text(error).rstrip("."))
