@@ -1,4 +1,4 @@
-"""Carries out what the page of models requests: lists, changes with undo, imports, exports."""
+"""Carries out what the page of models requests: lists, and changes with undo."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -6,24 +6,22 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoStack
-from PySide6.QtWidgets import QFileDialog
 
 from distill.errors import LibraryError
 from distill.events import TrainingCompleteEvent
 from distill.gui.background.background_task import end_tasks
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.library.background_library import TRASH_NAME, BackgroundLibrary, Change
+from distill.gui.library.import_and_export import ModelFiles
 from distill.gui.library.model_sounds_presenter import ModelSoundsPresenter
 from distill.gui.library.page import ModelsPage
 from distill.gui.library.undo_command import LibraryChange
 from distill.gui.player.presenter import PlayerPresenter
-from distill.gui.user_errors import error_text, is_user_error
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.plain_text import in_menu
 from distill.gui.window_part import WindowPart
 from distill.library.model_library import Deletion, ModelEntry, ModelLibrary
-from distill.models.file_format import SUFFIX
-from distill.names import checked_name, slug
+from distill.names import checked_name
 from distill.playback.player import PlayerState, PlayerStatus
 from distill.settings import WindowSettings
 
@@ -51,17 +49,17 @@ class ModelsPresenter(QObject, WindowPart):
         self._stamps: dict[Path, int] | None = None  # what was there when it was listed last
         self._came: dict[Path, ModelEntry] = {}  # since the end of the last run
         self.listening = ModelSoundsPresenter(page, playing.play, notices, self)
-        self._dialog: QFileDialog | None = None
         self._leaving: set[Path] = set()  # models on their way to the trash; the list still has them
         #: Where models are that came back under another name, by the file and the id that they had before.
         self._paths: dict[tuple[Path, str], Path] = {}
         self._unsaved_notes: dict[Path, str] = {}  # typed, but refused by the disk; tried again at the next chance
+        self.files = ModelFiles(page, self.worker, self.show_model, notices, self)
         self.worker.listed.connect(self._on_listed)
         self.worker.reading.connect(page.list.show_reading)
         self.worker.failed.connect(self._on_failed)
         page.list.current_changed.connect(self._on_current_changed)
         page.list.hear_requested.connect(self.listening.hear)
-        page.list.import_requested.connect(self.choose_imports)
+        page.list.import_requested.connect(self.files.choose_imports)
         page.detail.tags_changed.connect(self._on_tagged)
         page.detail.notes_changed.connect(self._on_noted)
         page.detail.model_sounds.play_requested.connect(playing.play)
@@ -71,7 +69,7 @@ class ModelsPresenter(QObject, WindowPart):
             source.renamed.connect(self._on_renamed)
             source.starred.connect(self._on_starred)
             source.reveal_requested.connect(lambda entry: reveal(entry.path, self))
-            source.export_requested.connect(self.choose_export)
+            source.export_requested.connect(self.files.choose_export)
             source.delete_requested.connect(self.delete)
 
     def refresh(self) -> None:
@@ -247,90 +245,6 @@ class ModelsPresenter(QObject, WindowPart):
         position = next((n for n in range(self.undo_stack.index()) if self.undo_stack.command(n) is change), None)
         if position is not None:
             self.undo_stack.setIndex(position)
-
-    # Files in and out.
-
-    def take_drop(self, paths: Sequence[Path]) -> list[Path]:
-        """Import the model files among dropped files, and return the others."""
-        models = [path for path in paths if path.suffix.lower() == SUFFIX]  # by its name: the disk may not answer
-        self.import_files(models)
-        return [path for path in paths if path not in models]
-
-    def import_files(self, paths: Sequence[Path]) -> None:
-        """Copy model files into the library and show the last one; report those that cannot be used."""
-        found: list[Path] = []
-        for number, path in enumerate(paths, 1):
-            self._import(path, found, is_last=number == len(paths))
-
-    def _import(self, path: Path, found: list[Path], is_last: bool) -> None:
-        """Import a file; ``found`` are the models of those before it, of which the last one is shown."""
-        known = {entry.path for entry in self._page.list.table.items}
-
-        def show_last() -> None:
-            if is_last and found:
-                self.show_model(found[-1])
-
-        def on_done(entry: ModelEntry) -> None:
-            text = (
-                self.tr("This model is in your models already: “{0}”.")
-                if entry.path in known
-                else self.tr("“{0}” was added to your models.")
-            )
-            self._notices.notify(f"model {path}", text.format(entry.name), "info")
-            found.append(entry.path)
-            show_last()
-
-        def on_failed(error: Exception) -> None:
-            show_last()
-            if not is_user_error(error):
-                self.worker.report(error)
-                return
-            text = self.tr("{0} was not opened: {1}").format(path.name, error_text(error))
-            self._notices.notify(f"model {path}", text, "error")
-
-        self.worker.do(lambda library: library.import_file(path), on_done, on_failed)
-
-    def choose_imports(self) -> None:
-        """Let the user choose model files to import."""
-        dialog = QFileDialog(self._page, self.tr("Import models"), str(Path.home()))
-        dialog.setObjectName("importModelDialog")
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        dialog.setNameFilters([self.tr("Distill models (*{0})").format(SUFFIX), self.tr("All files (*)")])
-        dialog.filesSelected.connect(lambda names: self.import_files([Path(name) for name in names]))
-        self._open(dialog)
-
-    def choose_export(self, entry: ModelEntry) -> None:
-        """Let the user choose where to write a copy of a model."""
-        dialog = QFileDialog(self._page, self.tr("Export a copy of “{0}”").format(entry.name), str(Path.home()))
-        dialog.setObjectName("exportModelDialog")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)  # nothing is overwritten: the copy gets a number
-        dialog.setNameFilter(self.tr("Distill models (*{0})").format(SUFFIX))
-        dialog.setDefaultSuffix(SUFFIX.removeprefix("."))
-        dialog.selectFile(f"{slug(entry.name, 'model')}{SUFFIX}")
-        dialog.fileSelected.connect(lambda name: self._export(entry, Path(name)))
-        self._open(dialog)
-
-    def _export(self, entry: ModelEntry, target: Path) -> None:
-        def on_done(path: Path) -> None:
-            self._notices.notify(
-                TOPIC, self.tr("A copy of “{0}” is in {1}.").format(entry.name, path), "info",
-                NoticeAction(self.tr("Show in folder"), lambda: reveal(path, self)),
-            )  # fmt: skip
-
-        self.worker.do(lambda library: library.export(entry.path, target), on_done)
-
-    def _open(self, dialog: QFileDialog) -> None:
-        if self._dialog is not None:
-            self._dialog.close()
-        self._dialog = dialog
-        dialog.finished.connect(lambda _result: self._on_dialog_finished(dialog))
-        dialog.open()
-
-    def _on_dialog_finished(self, dialog: QFileDialog) -> None:
-        if self._dialog is dialog:
-            self._dialog = None
-        dialog.deleteLater()
 
     # What the library says, and which model is chosen.
 

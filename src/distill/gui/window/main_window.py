@@ -273,7 +273,7 @@ class MainWindow(QMainWindow):
         if dropped := _dropped_paths(event):
             accept_copy(event)
             self.complete()
-            others = self.models.take_drop(dropped)
+            others = self.models.files.take_drop(dropped)
             if others and self.pages.currentIndex() == MODELS:
                 self.making.take_drop(others)
             elif others:
