@@ -151,7 +151,7 @@ class GeneratePresenter(QObject, WindowPart):
         self.panel.history.add(news.sound)
         self._ready += 1
         if self._count > 1:
-            self.panel.generate_button.show_doing(self.tr("{0} of {1} ready").format(self._ready, self._count))
+            self.panel.generate_button.show_ready_count(self._ready, self._count)
         if self._wants_first:
             self._wants_first = False
             self.panel.history.go_to(news.sound.recipe.id)

@@ -23,7 +23,7 @@ from distill.config.family_catalog import FAMILIES, FamilyInfo, family_info
 from distill.config.training import OverfittingPreset
 from distill.events import EpochMetrics, PreparationProgress, VQEpochMetrics
 from distill.gui.engine.run_state import RunState
-from distill.gui.training.family_delegate import DETAIL_ROLE, FamilyDelegate
+from distill.gui.training.family_delegate import DETAIL_ROLE, family_detail, fill_family_menu
 from distill.gui.training.run_state_messages import (
     finishing_text,
     idle_text,
@@ -34,7 +34,6 @@ from distill.gui.training.run_state_messages import (
 )
 from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton
-from distill.gui.widgets.formatting import format_time_left
 from distill.gui.widgets.labels import ElidedLabel, ShortenedLabel
 from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.plain_text import plain_tip, readable
@@ -43,10 +42,6 @@ from distill.training.steps.eta import TimeLeft
 
 #: Steps of the progress bar.
 PROGRESS_STEPS = 1000
-
-#: Width of the open family menu, in device-independent pixels.
-FAMILY_MENU_WIDTH = 280
-
 
 #: Lines for what the next run will take.
 ESTIMATE_LINES = 2
@@ -91,7 +86,7 @@ class TrainingControls(Panel):
         self.header.insertWidget(1, self.name, 3)
         self._epoch_seconds: dict[str, float] = {}
         self._sound_count = 0
-        self._fill_family()
+        fill_family_menu(self.family)
         self._fill_preset()
         self._fill_epochs()
         self.advanced = self._make_advanced()
@@ -350,21 +345,11 @@ class TrainingControls(Panel):
 
     # How it is built.
 
-    def _fill_family(self) -> None:
-        self.family.setObjectName("familyCombo")
-        self.family.setAccessibleName(self.tr("Model family"))
-        self.family.setItemDelegate(FamilyDelegate(self.family))
-        for row in FAMILIES:
-            self.family.addItem(row.plain_name, row.key)
-            self.family.setItemData(self.family.count() - 1, row.label, DETAIL_ROLE)
-        self.family.view().setMinimumWidth(theme.roomy(FAMILY_MENU_WIDTH))
-
     def _family_detail(self, info: FamilyInfo) -> str:
         seconds = self._epoch_seconds.get(info.key)
         if seconds is None or not self._sound_count:
             return info.label
-        left = format_time_left(seconds * self._sound_count * self.epochs.value())
-        return self.tr("{0} · about {1}").format(info.label, left)
+        return family_detail(info, seconds * self._sound_count * self.epochs.value())
 
     def _show_families(self) -> None:
         for row, info in enumerate(FAMILIES):
