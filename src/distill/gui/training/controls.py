@@ -23,7 +23,7 @@ from distill.config.family_catalog import FAMILIES, FamilyInfo, family_info
 from distill.config.training import OverfittingPreset
 from distill.events import EpochMetrics, PreparationProgress, VQEpochMetrics
 from distill.gui.engine.run_state import RunState
-from distill.gui.training.family_delegate import DETAIL_ROLE, family_detail, fill_family_menu
+from distill.gui.training.family_menu import DETAIL_ROLE, family_detail, fill_family_menu
 from distill.gui.training.run_state_messages import (
     finishing_text,
     idle_text,
