@@ -584,5 +584,5 @@ def test_undo_shows_a_name_as_it_is(page: MainWindow, qtbot: QtBot) -> None:
     page.models.undo_stack.redo()
     entry = page.models_page.detail.entry
     assert entry is not None
-    page.models.delete(replace(entry, name="x" * 190))
+    page.models.deletion.delete(replace(entry, name="x" * 190))
     assert len(page.models.undo_stack.undoText()) < 80

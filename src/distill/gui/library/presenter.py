@@ -11,8 +11,9 @@ from distill.errors import LibraryError
 from distill.events import TrainingCompleteEvent
 from distill.gui.background.background_task import end_tasks
 from distill.gui.desktop.show_in_folder import reveal
-from distill.gui.library.background_library import TRASH_NAME, BackgroundLibrary, Change
+from distill.gui.library.background_library import BackgroundLibrary, Change
 from distill.gui.library.import_and_export import ModelFiles
+from distill.gui.library.model_deletion import ModelDeletion
 from distill.gui.library.model_sounds_presenter import ModelSoundsPresenter
 from distill.gui.library.page import ModelsPage
 from distill.gui.library.undo_command import LibraryChange
@@ -20,15 +21,15 @@ from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.plain_text import in_menu
 from distill.gui.window_part import WindowPart
-from distill.library.model_library import Deletion, ModelEntry, ModelLibrary
+from distill.library.model_library import ModelEntry
 from distill.names import checked_name
 from distill.playback.player import PlayerState, PlayerStatus
 from distill.settings import WindowSettings
 
 #: Topic of the notices about the library as a whole.
 TOPIC = "models"
-#: Topics of the notices about the model of a run that has ended, and about a model that was deleted.
-NEW_TOPIC, DELETED_TOPIC = "new model", "deleted model"
+#: Topic of the notice about the model of a run that has ended.
+NEW_TOPIC = "new model"
 
 
 class ModelsPresenter(QObject, WindowPart):
@@ -49,11 +50,13 @@ class ModelsPresenter(QObject, WindowPart):
         self._stamps: dict[Path, int] | None = None  # what was there when it was listed last
         self._came: dict[Path, ModelEntry] = {}  # since the end of the last run
         self.listening = ModelSoundsPresenter(page, playing.play, notices, self)
-        self._leaving: set[Path] = set()  # models on their way to the trash; the list still has them
         #: Where models are that came back under another name, by the file and the id that they had before.
         self._paths: dict[tuple[Path, str], Path] = {}
         self._unsaved_notes: dict[Path, str] = {}  # typed, but refused by the disk; tried again at the next chance
         self.files = ModelFiles(page, self.worker, self.show_model, notices, self)
+        self.deletion = ModelDeletion(
+            page, self.worker, self.undo_stack, self._path_of, self._note_moved, notices, self
+        )
         self.worker.listed.connect(self._on_listed)
         self.worker.reading.connect(page.list.show_reading)
         self.worker.failed.connect(self._on_failed)
@@ -70,7 +73,7 @@ class ModelsPresenter(QObject, WindowPart):
             source.starred.connect(self._on_starred)
             source.reveal_requested.connect(lambda entry: reveal(entry.path, self))
             source.export_requested.connect(self.files.choose_export)
-            source.delete_requested.connect(self.delete)
+            source.delete_requested.connect(self.deletion.delete)
 
     def refresh(self) -> None:
         """List the library anew, in the background."""
@@ -191,60 +194,10 @@ class ModelsPresenter(QObject, WindowPart):
         on_failed = on_failed or self._page.detail.show_stored
         self.undo_stack.push(LibraryChange(text, self.worker, do, undo, on_done, on_failed=on_failed))
 
-    def delete(self, entry: ModelEntry) -> None:
-        """Move a model to the trash; undo brings it back.  Another request for it changes nothing."""
-        if entry.path in self._leaving:
-            return
-        self._leaving.add(entry.path)
-        moved: list[Deletion] = []
-
-        def do(library: ModelLibrary) -> Deletion:
-            moved.append(library.delete(self._path_of(entry)))
-            return moved[-1]
-
-        def undo(library: ModelLibrary) -> ModelEntry:
-            before, restored = self._path_of(entry), library.restore(moved.pop())
-            if restored.path != before:  # another model has its file name by now
-                same = [key for key, path in self._paths.items() if key[1] == entry.model_id and path == before]
-                self._paths |= dict.fromkeys([*same, (before, entry.model_id)], restored.path)
-            return restored
-
-        change = LibraryChange(
-            self.tr("Delete {0}").format(in_menu(entry.name)), self.worker,
-            do, undo, lambda deletion: self._report_deleted(deletion, entry, change), self._on_restored,
-            lambda: self._on_not_deleted(entry),
-        )  # fmt: skip
-        self.undo_stack.push(change)
-
-    def _on_not_deleted(self, entry: ModelEntry) -> None:
-        self._leaving.discard(entry.path)
-        self._notices.forget(DELETED_TOPIC)  # its button would do nothing
-
-    def _report_deleted(self, deletion: Deletion, entry: ModelEntry, change: "LibraryChange") -> None:
-        self._leaving.discard(entry.path)
-        there = deletion.in_trash
-        is_own = there is not None and there.parent.name == TRASH_NAME
-        message = (
-            self.tr("“{0}” is in the folder “{1}” of your models: there is no trash here.").format(
-                entry.shown_name, TRASH_NAME
-            )
-            if is_own
-            else self.tr("“{0}” is in the trash.").format(entry.shown_name)
-        )
-        self._notices.notify(
-            DELETED_TOPIC, message, "info",
-            NoticeAction(self.tr("Undo"), lambda: self._undo_if_last(change)) if there else None,
-        )  # fmt: skip
-
-    def _on_restored(self, restored: ModelEntry) -> None:
-        self._notices.forget(DELETED_TOPIC)
-        self._page.list.show_model(restored.path)
-
-    def _undo_if_last(self, change: "LibraryChange") -> None:
-        """Undo a deletion, and before it all later changes, as an undo stack requires."""
-        position = next((n for n in range(self.undo_stack.index()) if self.undo_stack.command(n) is change), None)
-        if position is not None:
-            self.undo_stack.setIndex(position)
+    def _note_moved(self, entry: ModelEntry, before: Path, path: Path) -> None:
+        """Note that a model came back under another name: its file name was taken by then."""
+        same = [key for key, known in self._paths.items() if key[1] == entry.model_id and known == before]
+        self._paths |= dict.fromkeys([*same, (before, entry.model_id)], path)
 
     # What the library says, and which model is chosen.
 
