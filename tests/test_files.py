@@ -12,71 +12,11 @@ from pathlib import Path
 import pytest
 
 from distill import files
-from distill.files import clear_partial_files, write_folder, write_new, write_whole
+from distill.files import write_folder, write_new, write_whole
 from distill.json_files import parse_json, read_json, write_json
 from distill.names import file_name, plain_name, slug
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def partial_of(path: Path, pid: int, process: str = "0" * 8, host: str = files._HOST) -> Path:
-    return path.with_name(f".{path.name}.distill-{host}-{pid}-{process}-01234567.part")
-
-
-def gone_process() -> int:
-    done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
-    return int(done.stdout)
-
-
-class TestTidying:
-    def test_only_files_of_processes_that_are_gone_are_removed(self, tmp_path: Path) -> None:
-        gone = gone_process()
-        dead = [partial_of(tmp_path / "model.pt", gone), partial_of(tmp_path / "ä (2).wav", os.getpid())]
-        others = [
-            partial_of(tmp_path / "a", os.getppid()), partial_of(tmp_path / "b", gone, host="f" * 8),
-            partial_of(tmp_path / "c", os.getpid(), files._PROCESS), tmp_path / ".download.abc.part",
-            tmp_path / "film.part", tmp_path / ".model.pt.x7y8z9.part", tmp_path / "distill-1.part",
-        ]  # fmt: skip
-        for path in dead + others:
-            path.write_bytes(b"half")
-        folder = partial_of(tmp_path / "folder", gone)
-        folder.mkdir()
-        clear_partial_files(tmp_path)
-        assert sorted(tmp_path.iterdir()) == sorted([*others, folder])
-
-    @pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
-    def test_links_are_not_followed(self, tmp_path: Path) -> None:
-        elsewhere, own = tmp_path / "elsewhere", tmp_path / "own"
-        elsewhere.mkdir()
-        own.mkdir()
-        target = partial_of(elsewhere / "x", gone_process())
-        target.write_bytes(b"somebody's")
-        (own / target.name).symlink_to(target)
-        (own / "checkpoints").symlink_to(elsewhere)
-        clear_partial_files(own)
-        clear_partial_files(own / "checkpoints")
-        assert target.read_bytes() == b"somebody's"
-        assert (own / target.name).is_symlink()
-
-    def test_a_folder_that_is_not_there_is_tidy(self, tmp_path: Path) -> None:
-        clear_partial_files(tmp_path / "gone")
-        assert not (tmp_path / "gone").exists()
-
-    def test_the_files_of_a_killed_writer_are_known_as_ours(self, tmp_path: Path) -> None:
-        code = f"""
-            import os, signal
-            from pathlib import Path
-            from distill.files import write_whole
-            with write_whole(Path({str(tmp_path)!r}) / {"x" * 200!r}) as file:
-                file.write(b"half")
-                file.flush()
-                os.kill(os.getpid(), signal.SIGKILL)
-        """
-        done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)])
-        assert done.returncode == -signal.SIGKILL
-        assert len(list(tmp_path.iterdir())) == 1
-        clear_partial_files(tmp_path)
-        assert list(tmp_path.iterdir()) == []
 
 
 class TestNewFiles:

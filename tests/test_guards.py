@@ -63,7 +63,7 @@ def imports_of(path: Path) -> Iterator[tuple[str, int]]:
 def test_the_guards_see_the_sources() -> None:
     assert {"cli.app", "audio", "config.training"} <= set(sources())
     seen = {name for name, _ in imports_of(SOURCE / "cli" / "app.py")}
-    assert {"typer", "distill.errors.DistillError", "distill.housekeeping.tidy_own_folders"} <= seen
+    assert {"typer", "distill.cli.output.error_messages.print_error", "distill.housekeeping.tidy_own_folders"} <= seen
 
 
 # --- layers, cycles, Qt: the contracts in pyproject.toml --------------------------------------------------------

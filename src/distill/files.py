@@ -1,16 +1,13 @@
-"""Writes files and folders whole or not at all, and removes what killed processes left; JSON is in `json_files`.
+"""Writes files and folders whole or not at all; JSON is in `json_files`.
 
 Everything that Distill writes goes through `write_whole` or `write_new`: a temporary file in the same folder, flushed
 to the disk, moved to its name, and the folder's entry flushed too.  A process that is killed leaves at most a temporary
-file that carries Distill's name and its own process; readers ignore it, and `clear_partial_files` removes it.  Folders
+file that carries Distill's name and its own process; readers ignore it, and `housekeeping` removes it.  Folders
 that appear as a whole are made by `write_folder` in the same way.
 """
 
 import errno
-import hashlib
 import os
-import platform
-import re
 import secrets
 import shutil
 import sys
@@ -21,12 +18,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from distill.housekeeping import HOST, PROCESS, clear_partial
+
 PARTIAL_SUFFIX = ".part"
-_PARTIAL = re.compile(r"\..*\.distill-(?P<host>[\da-f]{8})-(?P<pid>\d{1,10})-(?P<process>[\da-f]{8})-[\da-f]{8}\.part")
-_TEMPORARY = re.compile(r"distill-[a-z]+-(?P<host>[\da-f]{8})-(?P<pid>\d{1,10})-(?P<process>[\da-f]{8})-\w{8}")
-_HOST = hashlib.blake2b(platform.node().encode(errors="replace"), digest_size=4).hexdigest()
-#: Tells this process from an earlier one with the same id.
-_PROCESS = secrets.token_hex(4)
 #: Characters of the file's own name in that of its temporary file: names end at 255 bytes.
 _MAX_STEM = 40
 
@@ -78,7 +72,7 @@ def write_folder(path: Path) -> Iterator[Path]:
         The folder above cannot be written to, or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    _clear_partial(path.parent, f".{path.name[:_MAX_STEM]}.distill-", of_folders=True)
+    clear_partial(path.parent, f".{path.name[:_MAX_STEM]}.distill-", of_folders=True)
     partial = _partial_path(path)
     partial.mkdir(0o755)
     try:
@@ -128,7 +122,7 @@ def write_new(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
 def _partial_file(path: Path, tidies: bool = True) -> Iterator[tuple[IO[bytes], Path]]:
     """Open a temporary file beside ``path``; what is left of it at the end of the block is removed."""
     if tidies:  # of one that was killed while it wrote the same file
-        _clear_partial(path.parent, f".{path.name[:_MAX_STEM]}.distill-")
+        clear_partial(path.parent, f".{path.name[:_MAX_STEM]}.distill-")
     partial = _partial_path(path)
     handle = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o644)
     try:
@@ -155,7 +149,7 @@ def _move_over(partial: Path, target: Path) -> None:
 
 def _partial_path(path: Path) -> Path:
     """Return the name that a file or folder has until it is whole."""
-    owner = f"{_HOST}-{os.getpid()}-{_PROCESS}-{secrets.token_hex(4)}"
+    owner = f"{HOST}-{os.getpid()}-{PROCESS}-{secrets.token_hex(4)}"
     return path.with_name(f".{path.name[:_MAX_STEM]}.distill-{owner}{PARTIAL_SUFFIX}")
 
 
@@ -231,66 +225,10 @@ def _flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def clear_partial_files(folder: Path) -> None:
-    """Remove the temporary files that processes which are gone left in ``folder``, one that Distill made.
-
-    Files of other programs, of living processes and of other computers stay; links are not followed.
-    """
-    if not folder.is_symlink():
-        _clear_partial(folder, ".")
-
-
-def _clear_partial(folder: Path, prefix: str, of_folders: bool = False) -> None:
-    """Remove what `clear_partial_files` does, or such folders, as far as its name begins with ``prefix``."""
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if not entry.name.startswith(prefix):
-                continue
-            match = _PARTIAL.fullmatch(entry.name)
-            is_one = entry.is_dir(follow_symlinks=False) if of_folders else entry.is_file(follow_symlinks=False)
-            if match is None or match["host"] != _HOST or not is_one:
-                continue
-            if not _is_alive(int(match["pid"]), match["process"]):
-                if of_folders:
-                    shutil.rmtree(entry.path, ignore_errors=True)
-                    continue
-                with suppress(OSError):
-                    Path(entry.path).unlink()
-
-
 def temporary_folder(purpose: str) -> "tempfile.TemporaryDirectory[str]":
     """Make a folder among the system's temporary ones, which is removed with the object, or at the next start."""
-    prefix = f"distill-{purpose}-{_HOST}-{os.getpid()}-{_PROCESS}-"
+    prefix = f"distill-{purpose}-{HOST}-{os.getpid()}-{PROCESS}-"
     return tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
-
-
-def clear_temporary_folders() -> None:
-    """Remove the temporary folders that processes of this user left which are gone; links are not followed."""
-    if os.name != "posix":  # processes are not told apart there
-        return
-    with suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
-        for entry in entries:
-            match = _TEMPORARY.fullmatch(entry.name)
-            if match is None or match["host"] != _HOST or _is_alive(int(match["pid"]), match["process"]):
-                continue
-            with suppress(OSError):
-                if entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_uid == os.getuid():
-                    shutil.rmtree(entry.path, ignore_errors=True)
-
-
-def _is_alive(pid: int, process: str) -> bool:
-    """Whether a process still runs; for others on Windows it does not matter, where an open file cannot be deleted."""
-    if pid == os.getpid():
-        return process == _PROCESS
-    if os.name != "posix":
-        return False
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:  # it belongs to another user
-        return True
-    return True
 
 
 def is_file(path: Path) -> bool:

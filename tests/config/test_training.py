@@ -8,7 +8,9 @@ import pytest
 
 from distill.config.factory import make_config
 from distill.config.family_catalog import FAMILIES, config_from_dict, family_info
-from distill.config.training import ComplexSpectrogramConfig, RunConfig, apply_preset, has_previews, preset_for
+from distill.config.presets import apply_preset, preset_for
+from distill.config.preview_epochs import has_previews
+from distill.config.training import ComplexSpectrogramConfig, RunConfig
 from distill.errors import ConfigurationError
 from distill.training import (
     OverfittingPreset,

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from distill.audio import ComplexSpectrogram
-from distill.config.training import ComplexSpectrogramConfig, TrainingConfig, get_adaptive_complex_config
-from distill.models.families.complex_vae import ComplexVAEFamily
+from distill.config.presets import get_adaptive_complex_config
+from distill.config.training import ComplexSpectrogramConfig, TrainingConfig
+from distill.models.families.complex_vae_family import ComplexVAEFamily
 from distill.models.layers import Downsample, Upsample
 from distill.models.losses import spectral_distance, weighted_error
 from distill.models.vae import ConvVAE

@@ -24,7 +24,7 @@ from distill.models import (
     save_model,
     save_model_from_checkpoint,
 )
-from distill.models.families.vae import MelVAEFamily
+from distill.models.families.vae_family import MelVAEFamily
 from distill.training import MetricsHistory, TrainingConfig, save_checkpoint
 from distill.training.steps.learning_rate_schedule import CosineFactor, make_scheduler
 from tests.training.conftest import tone

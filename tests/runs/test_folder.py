@@ -21,7 +21,7 @@ from distill.runs.run_history import read_history
 from distill.runs.run_record import RunRecord
 from distill.training import EpochMetrics, MetricsHistory, StepMetrics, TrainingConfig
 from distill.training.steps.learning_rate_schedule import CosineFactor
-from tests.test_files import gone_process, partial_of
+from tests.test_housekeeping import gone_process, partial_of
 from tests.test_metrics_history import filled
 
 HOLDER = """

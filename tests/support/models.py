@@ -10,7 +10,7 @@ from distill.audio import AudioSpectrogram
 from distill.config.training import AnyConfig
 from distill.models import ConvVAE, ModelMetadata, save_model
 from distill.models.families import make_family
-from distill.models.families.vae import MelVAEFamily
+from distill.models.families.vae_family import MelVAEFamily
 from distill.models.file_format import MODEL_FORMAT_MARKER
 from distill.models.inference import LoadedModel, LoadedVQModel
 from distill.models.priors.window_prior import WindowPrior, WindowTable

@@ -20,7 +20,7 @@ def make_small(patch: Callable[[str, Any], Any]) -> None:
     patch
         Sets what a dotted name stands for, as `pytest.MonkeyPatch.setattr` does.
     """
-    patch("distill.models.families.vae.CHANNELS", CHANNELS)
+    patch("distill.models.families.vae_family.CHANNELS", CHANNELS)
     patch("distill.models.vqvae._CHANNELS", CHANNELS)
     patch("distill.training.beginning.prepare_prior.PRIOR_SIZE", PRIOR)
     patch("distill.runs.estimates.estimate._CLOSING_STEPS_PER_SOUND", CLOSING_STEPS)

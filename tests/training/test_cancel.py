@@ -11,7 +11,7 @@ import torch
 
 from distill.events import Event, StartPreviewEvent
 from distill.models import open_model
-from distill.models.families.vae import MelVAEFamily
+from distill.models.families.vae_family import MelVAEFamily
 from distill.models.nearest_training_sound import SoundIndex
 from distill.runs.preview_files import BEFORE_FOLDER, PAIRS, SAMPLES
 from distill.runs.run_record import RunRecord

@@ -14,7 +14,7 @@ from distill.audio import AugmentationPipeline
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.wav_writer import write_wav
 from distill.errors import NotEnoughSoundsError, SoundError
-from distill.models.families.vae import MelVAEFamily
+from distill.models.families.vae_family import MelVAEFamily
 from distill.training import AudioTrainingDataset, RegularizationConfig, TrainingConfig, create_data_loaders
 from distill.training.data.epoch_batches import EpochBatches
 from distill.training.data.split import split_by_file

@@ -18,7 +18,7 @@ from distill.errors import CheckpointError, ConfigurationError, NotEnoughSoundsE
 from distill.events import Event
 from distill.library.model_library import ModelLibrary
 from distill.models import open_model
-from distill.models.families.vae import MelVAEFamily
+from distill.models.families.vae_family import MelVAEFamily
 from distill.runs.run_history import read_history
 from distill.runs.run_record import RunRecord
 from distill.training import (

@@ -11,7 +11,7 @@ import torch
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.events import Event
-from distill.models.families.vae import MelVAEFamily
+from distill.models.families.vae_family import MelVAEFamily
 from distill.runs.run_record import RunRecord
 from distill.runs.verdict import Kind, judge
 from distill.training import (

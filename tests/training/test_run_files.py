@@ -16,7 +16,7 @@ from distill.audio.decoding.sound_fix import SoundFix
 from distill.audio.decoding.wav_writer import write_wav
 from distill.events import Event, event_to_dict
 from distill.models import open_model
-from distill.models.families.vae import MelVAEFamily
+from distill.models.families.vae_family import MelVAEFamily
 from distill.models.priors.window_prior import WindowPrior
 from distill.models.sound_parts import draw_points
 from distill.runs.preview_files import BEFORE_FOLDER

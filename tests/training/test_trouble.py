@@ -19,7 +19,7 @@ from distill.events import UNSAVED, Event
 from distill.files import write_whole
 from distill.models import open_model, sound_parts
 from distill.models.detail_by_example import bytes_per_chunk
-from distill.models.families.vae import MelVAEFamily
+from distill.models.families.vae_family import MelVAEFamily
 from distill.runs.folder import RunFolder
 from distill.runs.run_record import RunRecord
 from distill.runs.summary import summarise

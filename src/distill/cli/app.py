@@ -1,4 +1,4 @@
-"""The command line: its commands, what is printed of errors, and exit codes.
+"""The command line: its commands and exit codes.
 
 The engine is the same, and so are its files: a run that was started here can be resumed in the window, and the other
 way round.  torch is imported inside the commands that need it, so that help and wrong usage answer at once.
@@ -7,26 +7,18 @@ Exit codes: 0 finished, 130 stopped by the user with a checkpoint written, 1 fai
 value that no run or sound can have, options that exclude each other, or the name of something that is not there.
 """
 
-import errno
-import io
 import os
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from distill import __version__, diagnostics
+from distill import __version__
 from distill.cli import compare, generate, library, map_and_kit, play, queue, runs, train
 from distill.cli.inspection import inspect_sounds
+from distill.cli.output.error_messages import print_error
 from distill.cli.output.std_streams import lenient_streams, only_prints, open_missing_streams
-from distill.cli.output.text import printable, printable_lines
-from distill.distributed.torchrun import leave_word_to_first
-from distill.errors import ConfigurationError, DistillError, UnknownModelError, is_memory_error
 from distill.housekeeping import tidy_own_folders
-
-#: Characters of a name that is too long for a file.
-_SHOWN_OF_A_NAME = 60
-_NO_MEMORY = "distill: there is not enough memory for this. Close other programs, then try again."
 
 app = typer.Typer(
     name="distill",
@@ -76,49 +68,9 @@ def _main(arguments: list[str]) -> int:
         code = typer.main.get_command(app)(words, prog_name="distill", standalone_mode=False)
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else int(done.code is not None)
-    except DistillError as error:
-        leave_word_to_first()
-        print(f"distill: {printable(error)}", file=sys.stderr)
-        return 2 if isinstance(error, (ConfigurationError, UnknownModelError)) else 1
-    except Exception as error:  # the border: what gets here is a bug
-        try:
-            return _print_error(error)
-        except MemoryError:  # there is not even enough for a report
-            print(_NO_MEMORY, file=sys.stderr)
-            return 1
+    except Exception as error:  # the border: what gets here and is not meant for the user is a bug
+        return print_error(error)
     return code if isinstance(code, int) else 0
-
-
-def _print_error(error: Exception) -> int:
-    """Print what went wrong, and return the exit code."""
-    if hasattr(error, "format_message"):  # by what it has: typer brings a copy of click, whose types are others
-        return _show_wrong_usage(error)
-    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-        name = printable(error.filename or "of a file")[:_SHOWN_OF_A_NAME]
-        print(f"distill: The name {name}… is too long. Choose a shorter one.", file=sys.stderr)
-        return 1
-    if is_memory_error(error):
-        print(_NO_MEMORY, file=sys.stderr)
-        return 1
-    diagnostics.start()
-    bug_report = diagnostics.report(error)
-    print(
-        f"distill: something went wrong that should not ({printable(bug_report.summary)}). "
-        f"Please report it with the log: {diagnostics.log_file()}",
-        file=sys.stderr,
-    )
-    return 1
-
-
-def _show_wrong_usage(error: Any) -> int:
-    """Print what click says about wrong usage, which quotes arguments as they are; return the exit code."""
-    leave_word_to_first()
-    if type(error).__name__ != "NoArgsIsHelpError":  # whose message is the help of a group
-        error.message = printable(error.message)
-    text = io.StringIO()
-    error.show(text)
-    print(printable_lines(text.getvalue()), file=sys.stderr)
-    return int(error.exit_code)
 
 
 def _expanded(argument: str) -> str:

@@ -61,6 +61,7 @@ def _first_decoded(found: "ScanResult", stop: threading.Event) -> "ScanResult":
 
 
 def _refuse_too_few(found: "ScanResult", given: list[Path]) -> None:
+    from distill.runs.estimates.enough_sounds import too_few_text
     from distill.training.data.split import MIN_DIVIDED_CHUNKS
 
     entries = found.entries
@@ -69,8 +70,4 @@ def _refuse_too_few(found: "ScanResult", given: list[Path]) -> None:
     if not found.file_count:
         raise NotEnoughSoundsError(f"There are no sounds in {given[0]}. Choose a folder of sounds.")
     usable = f"only {entries[0].name} can be used" if entries else "none can be used"
-    reasons = "; ".join(f"{item.path.name}: {item.reason}" for item in found.skipped) or "no other file was given"
-    raise NotEnoughSoundsError(
-        f"Training needs at least 2 sounds, or one of at least {MIN_DIVIDED_CHUNKS} s, but {usable} ({reasons}). Add "
-        "more sounds and start again."
-    )
+    raise NotEnoughSoundsError(too_few_text(MIN_DIVIDED_CHUNKS, usable, found.skipped))

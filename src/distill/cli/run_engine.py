@@ -12,18 +12,16 @@ import typer
 
 from distill import diagnostics
 from distill.cli.output.run_display import Display, make_display
+from distill.cli.output.save_elsewhere import save_elsewhere
 from distill.cli.output.text import printable
 from distill.cli.runs import verdict_line
 from distill.distributed.torchrun import OneProcess, read_launch
-from distill.errors import Cancelled, DistillError, ModelNotSavedError
+from distill.errors import Cancelled, ModelNotSavedError
 from distill.events import UNSAVED, Event
-from distill.files import free_path
-from distill.names import slug
 from distill.process.stop_signals import EXIT_STOPPED, stop_on_signal
 
 if TYPE_CHECKING:
     from distill.distributed.ranks import Ranks
-    from distill.training.ending.unsaved_model import UnsavedModel
 
 
 STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, without a checkpoint."
@@ -112,43 +110,13 @@ def engine_outcome(run: Engine, display: Display, stop: threading.Event, as_json
         unsaved = result.get("unsaved_model")
         if unsaved is not None and not as_json and sys.stdin is not None and sys.stdin.isatty():
             say(printable(f"{result['error']} The model “{unsaved.name}” is kept in memory."), as_json)
-            _save_elsewhere(unsaved, model_file)
+            save_elsewhere(unsaved, model_file)
         raise ModelNotSavedError(str(result["error"]))
     if model_file.exists():
         say(f"Model: {printable(model_file)}", as_json)
     if result.get("metrics_history") is not None:
         say(verdict_line(run_dir, result["metrics_history"]), as_json)
     return run_dir, result["outcome"] == "stopped"
-
-
-def _save_elsewhere(model: "UnsavedModel", own: Path) -> None:
-    """Ask where a model is to be saved until it is; at the end of the input it is given up.
-
-    Parameters
-    ----------
-    model
-        The model.
-    own
-        Its file in its run's folder, for which there may be room by now.
-    """
-    print("Save it as a file, or into a folder. Enter alone tries the run's folder again; Ctrl-D gives the model up.")
-    while True:
-        try:
-            text = input("Save the model as: ").strip()
-        except EOFError:
-            print()
-            return
-        target = Path(text).expanduser() if text else own
-        if target.is_dir():
-            target /= slug(model.name)
-        if target.suffix != own.suffix:
-            target = target.with_name(target.name + own.suffix)
-        try:
-            print(f"Model: {printable(model.save(free_path(target)))}", flush=True)
-        except (OSError, DistillError) as error:
-            print(f"{printable(target)} cannot be written: {getattr(error, 'strerror', None) or error}.", flush=True)
-        else:
-            return
 
 
 def _stop_at_closed_pipe(display: Display, stop: threading.Event) -> Callable[[Event], None]:

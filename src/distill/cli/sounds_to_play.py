@@ -10,7 +10,7 @@ from distill.audio.decoding.wav_writer import write_wav
 from distill.control.control_mapping import PADS
 from distill.errors import ModelFileError
 from distill.generation.map.map_sounds import map_of, sliders_of, sound_at
-from distill.generation.stereo_copies import as_audio, own_channels
+from distill.generation.mono_or_stereo import as_audio, own_channels
 from distill.models.latent_space.sliders import MOST_AMOUNT
 from distill.models.persistence import open_model
 

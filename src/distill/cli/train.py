@@ -29,7 +29,7 @@ from distill.cli.options import (
 from distill.cli.output.run_display import make_display
 from distill.cli.output.text import count_of, printable
 from distill.cli.run_engine import STOPPING, joined, run_engine, run_shared, say, stoppable
-from distill.cli.starting_model import Origin, StartEpoch, StartFrom, set_options
+from distill.cli.start_from import Origin, StartEpoch, StartFrom, set_options
 from distill.events import Event
 from distill.names import checked_name, free_name
 

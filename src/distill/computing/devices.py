@@ -23,3 +23,12 @@ def pick_device(name: torch.device | str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as exc:
         raise ConfigurationError(f"The device {str(name)!r} cannot be used here. Choose auto or cpu.") from exc
     return device
+
+
+def pick_known_device(name: str) -> str:
+    """Return the name of a device that was used before, or of the best one where it is not there any more."""
+    try:
+        pick_device(name)
+    except ConfigurationError:
+        return str(pick_device("auto"))  # by name: the settings may ask for the one that is gone
+    return name

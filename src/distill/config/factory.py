@@ -4,8 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 from distill.config.family_catalog import family_info
+from distill.config.presets import apply_preset
 from distill.config.setting_fields import with_settings
-from distill.config.training import DEFAULT_PATIENCE, AnyConfig, OverfittingPreset, apply_preset
+from distill.config.training import DEFAULT_PATIENCE, AnyConfig, OverfittingPreset
 
 
 def make_config(

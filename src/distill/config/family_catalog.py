@@ -7,14 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from distill.config.training import (
-    AnyConfig,
-    TrainingConfig,
-    VQVAEConfig,
-    get_adaptive_complex_config,
-    get_adaptive_config,
-    get_adaptive_vqvae_config,
-)
+from distill.config.presets import get_adaptive_complex_config, get_adaptive_config, get_adaptive_vqvae_config
+from distill.config.training import AnyConfig, TrainingConfig, VQVAEConfig
 from distill.errors import ConfigurationError
 
 
@@ -69,7 +63,7 @@ FAMILIES: tuple[FamilyInfo, ...] = (
         makes_new_sounds=True,
         loads_features=False,
         file_version=1,
-        implementation="distill.models.families.vae:MelVAEFamily",
+        implementation="distill.models.families.vae_family:MelVAEFamily",
     ),
     FamilyInfo(
         key="complex_vae",
@@ -82,7 +76,7 @@ FAMILIES: tuple[FamilyInfo, ...] = (
         makes_new_sounds=True,
         loads_features=True,
         file_version=1,
-        implementation="distill.models.families.complex_vae:ComplexVAEFamily",
+        implementation="distill.models.families.complex_vae_family:ComplexVAEFamily",
     ),
     FamilyInfo(
         key="vqvae",
@@ -95,7 +89,7 @@ FAMILIES: tuple[FamilyInfo, ...] = (
         makes_new_sounds=True,
         loads_features=False,
         file_version=2,
-        implementation="distill.models.families.vqvae:VQVAEFamily",
+        implementation="distill.models.families.vqvae_family:VQVAEFamily",
     ),
 )
 

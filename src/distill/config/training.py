@@ -4,8 +4,6 @@ The training panel, the command line and the checkpoints derive from the fields 
 window reads this before torch is imported.
 """
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -126,7 +124,7 @@ class RunConfig(Validated):
 
 
 #: Latents of a variational autoencoder where no number is given: two channels need more than one.
-_LATENTS = {"vae": 64, "complex_vae": 128}
+LATENTS = {"vae": 64, "complex_vae": 128}
 _COMPLEX = ("complex_vae",)
 
 
@@ -134,7 +132,7 @@ _COMPLEX = ("complex_vae",)
 class TrainingConfig(RunConfig):
     """Settings of a variational autoencoder; without a ``latent_dim`` it gets the family's own."""
 
-    family: str = setting("vae", "Family", "Kind of model that is trained.", choices=tuple(_LATENTS))
+    family: str = setting("vae", "Family", "Kind of model that is trained.", choices=tuple(LATENTS))
     latent_dim: int = setting(
         None, "Dimensions", "Numbers that a second of sound is described by (latents).", low=1, high=4096, whole=True
     )
@@ -174,7 +172,7 @@ class TrainingConfig(RunConfig):
 
     def __post_init__(self) -> None:
         if self.latent_dim is None:
-            object.__setattr__(self, "latent_dim", _LATENTS.get(str(self.family), 1))  # an unknown one is refused below
+            object.__setattr__(self, "latent_dim", LATENTS.get(str(self.family), 1))  # an unknown one is refused below
         super().__post_init__()
         if not isinstance(self.complex_spectrogram, ComplexSpectrogramConfig):
             raise ConfigurationError(
@@ -224,129 +222,6 @@ class VQVAEConfig(RunConfig):
 
 #: Patience of the runs that window and terminal start.
 DEFAULT_PATIENCE = 8
-
-#: Runs shorter than this use `RunConfig.preview_interval_short`.
-SHORT_RUN_EPOCHS = 50
-
-#: Epochs, as people count, after which longer runs make previews too: the interval alone leaves one row for minutes.
-EARLY_PREVIEWS = (2, 5, 10)
-
-#: Share by which the loss on held-out sounds falls from one row of previews to the next, at most, in longer runs.
-AUDIBLE_CHANGE = 0.1
-
-#: Fewest files of the balanced and of the aggressive preset.
-BALANCED_FROM, AGGRESSIVE_FROM = 50, 200
-
-#: Most files of a codebook of 64 and of one of 128 entries.
-SMALL_CODEBOOK_UP_TO, MEDIUM_CODEBOOK_UP_TO = 20, 100
-
-_REGULARIZATION = {
-    OverfittingPreset.CONSERVATIVE: RegularizationConfig(dropout=0.2, weight_decay=2e-2, augmentation_expansion=8),
-    OverfittingPreset.BALANCED: RegularizationConfig(dropout=0.1, weight_decay=1e-2, augmentation_expansion=4),
-    OverfittingPreset.AGGRESSIVE: RegularizationConfig(dropout=0.05, weight_decay=1e-2, augmentation_expansion=2),
-}
-
-
-def preset_for(file_count: int) -> OverfittingPreset:
-    """Return the preset that fits a number of files.
-
-    Raises
-    ------
-    ConfigurationError
-        ``file_count`` is not positive.
-    """
-    if file_count < 1:
-        raise ConfigurationError(f"file_count must be at least 1, not {file_count!r}.")
-    if file_count < BALANCED_FROM:
-        return OverfittingPreset.CONSERVATIVE
-    return OverfittingPreset.BALANCED if file_count < AGGRESSIVE_FROM else OverfittingPreset.AGGRESSIVE
-
-
-def apply_preset(config: "AnyConfig", preset: OverfittingPreset) -> "AnyConfig":
-    """Return ``config`` with a preset and the regularization that goes with it."""
-    regularization = _REGULARIZATION[preset]
-    if isinstance(config, VQVAEConfig):
-        return replace(config, preset=preset, regularization=regularization, dropout=regularization.dropout)
-    return replace(config, preset=preset, regularization=regularization)
-
-
-def _with_latents(config: TrainingConfig, count: int) -> TrainingConfig:
-    """Return ``config`` with another number of latents and the same pull on all of them together."""
-    weight = round(config.kl_weight_max * config.latent_dim / count, 9)  # as it is shown: 0.0001
-    return replace(config, latent_dim=count, kl_weight_max=weight)
-
-
-#: Latents of a Mel VAE whose settings are chosen for the user: copies of held-out sounds are 0.6 to 0.7 dB closer than
-#: with the 64 of the class, new sounds as good, and a step takes 1.17 times as long.
-ADAPTIVE_LATENTS = 128
-
-
-def get_adaptive_config(file_count: int) -> TrainingConfig:
-    """Return the settings of a Mel VAE for a number of files."""
-    config = apply_preset(TrainingConfig(), preset_for(file_count))
-    assert isinstance(config, TrainingConfig)
-    return _with_latents(config, ADAPTIVE_LATENTS)
-
-
-#: Channels of the first layer of a Complex VAE for many files, and for fewer: a third of the time, a file under 25 MB.
-FULL_WIDTH, HALF_WIDTH = 64, 32
-
-
-def get_adaptive_complex_config(file_count: int) -> TrainingConfig:
-    """Return the settings of a Complex VAE for a number of files."""
-    return replace(
-        _with_latents(get_adaptive_config(file_count), _LATENTS["complex_vae"]),
-        family="complex_vae",
-        learning_rate=1e-3,
-        network_width=FULL_WIDTH if preset_for(file_count) is OverfittingPreset.AGGRESSIVE else HALF_WIDTH,
-    )
-
-
-def get_effective_preview_interval(config: "AnyConfig") -> int:
-    """Return after how many epochs previews are made: short runs get them more often."""
-    return config.preview_interval_short if config.max_epochs < SHORT_RUN_EPOCHS else config.preview_interval
-
-
-def has_previews(config: "AnyConfig", epoch: int, val_losses: Sequence[float] = ()) -> bool:
-    """Return whether previews are made after an epoch, which counts from 0.
-
-    They are after the first and the last epoch, and each time that the interval is over
-    (`get_effective_preview_interval`).  Runs that are not short also have them after `EARLY_PREVIEWS`: the second, the
-    fifth and the tenth epoch; and each time that the loss on held-out sounds has fallen by `AUDIBLE_CHANGE` since the
-    previews before, so that their distance goes by how much has changed.
-
-    Parameters
-    ----------
-    config
-        Settings of the run.
-    epoch
-        The epoch.
-    val_losses
-        The loss on held-out sounds after each epoch up to this one; empty for the fixed epochs alone.
-    """
-    is_long = config.max_epochs >= SHORT_RUN_EPOCHS
-    interval = get_effective_preview_interval(config)
-
-    def is_fixed(number: int) -> bool:
-        is_early = is_long and number + 1 in EARLY_PREVIEWS
-        return is_early or number + 1 == config.max_epochs or number % interval == 0
-
-    if is_fixed(epoch) or not is_long:
-        return is_fixed(epoch)
-    heard, has_fallen = math.inf, False
-    for number, loss in enumerate(val_losses[: epoch + 1]):
-        has_fallen = loss <= (1 - AUDIBLE_CHANGE) * heard and number > 0
-        if is_fixed(number) or has_fallen:
-            heard = loss
-    return has_fallen
-
-
-def get_adaptive_vqvae_config(file_count: int) -> VQVAEConfig:
-    """Return the settings of a residual-VQ autoencoder for a number of files: few sounds fill small codebooks only."""
-    config = apply_preset(VQVAEConfig(), preset_for(file_count))
-    assert isinstance(config, VQVAEConfig)
-    size = 64 if file_count <= SMALL_CODEBOOK_UP_TO else 128 if file_count <= MEDIUM_CODEBOOK_UP_TO else 256
-    return replace(config, codebook_size=size)
 
 
 AnyConfig = TrainingConfig | VQVAEConfig

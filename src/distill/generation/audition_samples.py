@@ -17,7 +17,8 @@ from distill.audio.decoding.wav_writer import write_wav
 from distill.config.family_catalog import family_info
 from distill.errors import ConfigurationError, DistillError, ModelFileError
 from distill.files import is_file
-from distill.library.model_entry import ModelEntry, read_facts
+from distill.library.model_entry import ModelEntry
+from distill.library.model_facts import read_facts
 from distill.names import slug
 from distill.paths import RUN_MARKER
 from distill.runs.folder import MODEL

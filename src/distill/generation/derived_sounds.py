@@ -20,8 +20,8 @@ from distill.generation.generated_sound import (
     numbered,
     recipe_of_source,
 )
+from distill.generation.mono_or_stereo import as_audio, channels_of
 from distill.generation.recipe import EXTENDED, MORPHED, REPAINTED, VARIED, Recipe
-from distill.generation.stereo_copies import as_audio, channels_of
 from distill.models.inference import OpenModel
 
 #: Kinds of recipes that this module follows.

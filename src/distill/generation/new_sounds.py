@@ -11,8 +11,8 @@ from torch import Tensor
 
 from distill.generation.generated_sound import GeneratedSound, check_wanted, numbered
 from distill.generation.history.kept_weights import weights_id
+from distill.generation.mono_or_stereo import as_audio, channels_of, check_channels
 from distill.generation.recipe import NEW, TRAINED, Recipe
-from distill.generation.stereo_copies import as_audio, channels_of, check_channels
 from distill.models.inference import OpenModel
 from distill.models.priors.taste_steering import Taste, candidate_count, choose
 from distill.models.synthesis.synthesizer import Choose

@@ -1,6 +1,8 @@
-"""The sounds that variations, morphs, extensions and repainted parts are made from.  No torch here."""
+"""The sounds that variations, morphs, extensions and repainted parts are made from, and what refuses one.  No torch."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE, MeasuredSound, measure_mono, read_header
@@ -29,3 +31,12 @@ def measure_source(path: Path, kind: str, cancel_event: threading.Event | None =
 def _check_length(seconds: float, kind: str) -> None:
     if seconds > MOST_SOURCE_S:
         raise SoundError(f"it is {seconds:.0f} s long, and can be {kind} up to {MOST_SOURCE_S:.0f} s")
+
+
+@contextmanager
+def sound_named(path: Path) -> Iterator[None]:
+    """Turn the reason for which a sound cannot be used into a sentence that names it."""
+    try:
+        yield
+    except SoundError as exc:
+        raise SoundError(f"{path.name} cannot be used: {exc}. Choose another sound.") from exc

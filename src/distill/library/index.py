@@ -22,7 +22,7 @@ from distill import __version__
 from distill.errors import LibraryError, ModelFileError
 from distill.files import is_access_error
 from distill.json_files import read_json, write_json
-from distill.library.model_entry import ModelFacts, read_facts
+from distill.library.model_facts import ModelFacts, read_facts
 from distill.paths import cache_dir
 from distill.trash import find_in_trash
 

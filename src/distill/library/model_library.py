@@ -19,9 +19,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from distill.errors import LibraryError, ModelFileError, UnknownModelError
-from distill.files import clear_partial_files, write_new, write_whole
+from distill.files import write_new, write_whole
+from distill.housekeeping import clear_partial_files
 from distill.library.index import Deletion, Index, LibraryLock, Row, Stamp, index_folder, read_row, stamp_of
-from distill.library.model_entry import ModelEntry, disambiguate, read_facts
+from distill.library.model_entry import ModelEntry
+from distill.library.model_facts import read_facts
+from distill.library.unique_names import with_unique_names
 from distill.library.user_metadata import UserMetadata, read_user_metadata, write_user_metadata
 from distill.models.file_format import KIND, SUFFIX, library_path
 from distill.models.metadata import ModelMetadata
@@ -83,7 +86,7 @@ class ModelLibrary:
             self._remember(index)
         entries = [self._entry(name, row) for name, row in index.rows.items()]
         newest = sorted(entries, key=lambda e: (e.facts.saved or "", e.mtime_ns, e.path.name), reverse=True)
-        return tuple(disambiguate(newest))
+        return tuple(with_unique_names(newest))
 
     def search(self, text: str) -> tuple[ModelEntry, ...]:
         """Return the models in which every word of ``text`` occurs: name, tags, notes, sounds, family, id."""

@@ -46,7 +46,8 @@ LEAD_MOST_SECONDS = 0.15
 STALL_SECONDS = 5.0
 
 _NO_SERVICE = "No sound can be played: the system's sound service does not answer. Click again to retry."
-_GONE = "The sound device is gone. Connect one, and try again."
+#: What is said of a device that was unplugged.
+GONE = "The sound device is gone. Connect one, and try again."
 
 #: What comes of a driver's report that is not what it should be: no number, not finite, no such interface.
 _ODD = (ValueError, TypeError, LookupError, OverflowError, AttributeError)
@@ -226,7 +227,7 @@ class Output:
             The device is gone.
         """
         self._taken_at = time.monotonic()
-        with _driver_errors(self._sounddevice, _GONE):
+        with _driver_errors(self._sounddevice, GONE):
             if not self._stream.stopped:
                 self._stream.stop()  # PortAudio requires this also after a stream has ended by itself
             self._lead_frames = round(LEAD_MOST_SECONDS * self.format.sample_rate)
@@ -251,6 +252,11 @@ class Output:
         self._lead_frames = 0
         if not self._fill(block):
             raise self._stop_exception
+
+
+def stand_in_note(device: OutputDevice) -> str:
+    """Return what is said where the default device stands in for a chosen one."""
+    return f"{device.name} is not connected; the system's default device is used instead."
 
 
 def _refusal(device: OutputDevice | None) -> str:

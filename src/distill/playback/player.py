@@ -23,7 +23,8 @@ from distill import diagnostics
 from distill.errors import PlaybackError
 from distill.playback.block_source import BlockSource
 from distill.playback.instrument import Instrument, Strike
-from distill.playback.output_device import BUFFER_SECONDS, LIVE_BUFFER_SECONDS, Output, OutputDevice, find_outputs
+from distill.playback.note_buffer import NoteBuffer
+from distill.playback.output_device import GONE, Output, OutputDevice, find_outputs, stand_in_note
 from distill.playback.player_commands import Commands, once
 from distill.playback.player_status import PlayerState, PlayerStatus
 from distill.playback.track_voice import Voice
@@ -35,9 +36,6 @@ __all__ = ["Player", "PlayerState", "PlayerStatus"]
 
 #: Seconds between two checks of the device while a sound plays.
 LOOK_SECONDS = 1.0
-
-#: Dropouts between two checks, twice in a row, after which the buffer for notes is doubled.
-MOST_UNDERFLOWS = 3
 
 #: Maximum time in seconds to wait at closing for a device that does not respond.  The system releases it when the
 #: program ends.
@@ -92,7 +90,7 @@ class Player:
         self._source = BlockSource(lambda: self._is_live and self._is_armed, self._on_ended)
         self._tracks: tuple[Track, ...] = ()
         self._is_armed = self._is_live = False
-        self._live_seconds, self._underflows_seen, self._dry_looks = LIVE_BUFFER_SECONDS, 0, 0
+        self._note_buffer = NoteBuffer()
 
     # Requests: from any thread, return at once.
 
@@ -270,7 +268,7 @@ class Player:
     @property
     def note_seconds(self) -> float:
         """Length of the buffer for notes; it grows where the computer does not keep up."""
-        return self._live_seconds
+        return self._note_buffer.seconds
 
     @property
     def underflows(self) -> int:
@@ -342,7 +340,7 @@ class Player:
                 return commands.get(timeout=LOOK_SECONDS)
             if output.is_stalled:
                 return self._lose_device if self._is_live or self._is_playing else self._close_output
-            if self._runs_dry(output):
+            if self._note_buffer.runs_dry(output.underflows, self._is_live):
                 return self._lengthen_buffer
         return commands.get()
 
@@ -384,7 +382,7 @@ class Player:
     def _note(self, output: Output) -> str | None:
         if not output.is_stand_in or self._device is None:
             return None
-        return f"{self._device.name} is not connected; the system's default device is used instead."
+        return stand_in_note(self._device)
 
     def _ready_output(self) -> Output:
         """Return the open device; it is opened anew where notes need a shorter buffer, or none do any more."""
@@ -392,8 +390,8 @@ class Player:
             self._close_output(keeps_status=True, keeps_notes=True)
         if self._output is None:
             self._is_live = self._is_armed
-            live = {"live_seconds": self._live_seconds} if self._is_live else {}
-            self._underflows_seen = 0
+            live = {"live_seconds": self._note_buffer.seconds} if self._is_live else {}
+            self._note_buffer.begin()
             self._output = self._open_output(self._source.fill, self._on_drained, self._device, **live)
             if self._source.instrument is None or self._source.instrument.format != self._output.format:
                 self._source.instrument = Instrument(self._output.format)
@@ -421,16 +419,8 @@ class Player:
                 self._source.instrument.fade_out(self._output.latency_seconds)
             self._close_output()
 
-    def _runs_dry(self, output: Output) -> bool:
-        """Return whether the device had dropouts in this look and in the one before; one alone may be a hiccup."""
-        had, self._underflows_seen = output.underflows - self._underflows_seen, output.underflows
-        self._dry_looks = self._dry_looks + 1 if self._is_live and had >= MOST_UNDERFLOWS else 0
-        return self._dry_looks >= 2 and self._live_seconds < BUFFER_SECONDS
-
     def _lengthen_buffer(self) -> None:
-        """Double the buffer for notes: this computer does not keep up with the present one."""
-        self._live_seconds, self._dry_looks = min(2 * self._live_seconds, BUFFER_SECONDS), 0
-        log.info("The buffer for notes is %.0f ms now: the device ran dry", 1000 * self._live_seconds)
+        self._note_buffer.lengthen()
         with self._device_closed():
             pass
 
@@ -546,8 +536,7 @@ class Player:
             self._start_live()
 
     def _lose_device(self) -> None:
-        message = "The sound device is gone. Connect one, and try again."
-        self._notify(replace(self._status, state=PlayerState.NO_DEVICE, error=message, note=None))
+        self._notify(replace(self._status, state=PlayerState.NO_DEVICE, error=GONE, note=None))
         self._close_output()  # after the report: a driver that hangs may hang here, too
 
     def _after_drained(self, voice: Voice) -> None:

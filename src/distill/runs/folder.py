@@ -20,7 +20,8 @@ import filelock
 
 from distill.errors import RunFolderError
 from distill.events import Event, event_to_dict
-from distill.files import clear_partial_files, write_whole
+from distill.files import write_whole
+from distill.housekeeping import clear_partial_files
 from distill.metrics_history import AnyHistory
 from distill.paths import RUN_MARKER
 from distill.runs.run_history import HISTORY

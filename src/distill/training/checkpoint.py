@@ -11,7 +11,6 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from distill.errors import CheckpointError, pass_on_memory_error
-from distill.files import is_access_error
 from distill.json_files import write_json
 from distill.runs.checkpoint_folder import checkpoint_path, get_best_checkpoint, list_checkpoints, manage_checkpoints
 from distill.runs.checkpoint_sidecar import sidecar_metadata, sidecar_of
@@ -33,7 +32,6 @@ __all__ = [
     "manage_checkpoints",
     "plain_config",
     "read_checkpoint",
-    "refuse_out_of_reach",
     "save_checkpoint",
     "save_vqvae_checkpoint",
     "to_cpu_copy",
@@ -254,23 +252,6 @@ def load_vqvae_checkpoint(
 def lacking(path: Path, reason: Exception) -> CheckpointError:
     """Return the error for a checkpoint whose place in its run cannot be read."""
     return CheckpointError(f"{path.name} lacks what resuming needs ({reason}). Use another checkpoint.")
-
-
-def refuse_out_of_reach(error: CheckpointError) -> None:
-    """Refuse to go on from an older checkpoint where nothing is wrong with one but that it cannot be read now.
-
-    What is trained from the older one would replace it.
-
-    Raises
-    ------
-    CheckpointError
-        ``error`` comes from an error of access, as of a drive that is gone or a file that another program holds.
-    """
-    if is_access_error(error.__cause__):
-        raise CheckpointError(
-            f"{error} Nothing was changed. Try again when it can be read, or take it out of the folder to go on from "
-            "an older one."
-        ) from error
 
 
 def apply_checkpoint(

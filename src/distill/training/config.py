@@ -1,5 +1,7 @@
-"""Public names of the configuration; the classes are in `distill.config.training`."""
+"""Public names of the configuration; they are in modules of `distill.config`."""
 
+from distill.config.presets import get_adaptive_complex_config, get_adaptive_config, get_adaptive_vqvae_config
+from distill.config.preview_epochs import get_effective_preview_interval
 from distill.config.training import (
     AnyConfig,
     ComplexSpectrogramConfig,
@@ -7,10 +9,6 @@ from distill.config.training import (
     RegularizationConfig,
     TrainingConfig,
     VQVAEConfig,
-    get_adaptive_complex_config,
-    get_adaptive_config,
-    get_adaptive_vqvae_config,
-    get_effective_preview_interval,
 )
 
 __all__ = [

@@ -35,6 +35,7 @@ from distill.distributed.ranks import ALONE, Ranks
 from distill.errors import Cancelled, NotEnoughSoundsError, SoundError
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
+from distill.runs.estimates.enough_sounds import MIN_SOUNDS, too_few_text
 from distill.training.data.argument_checks import check_data_set, own_config, refuse_one_path
 from distill.training.data.audible_regions import audible_parts, kept_seconds
 from distill.training.data.epoch_batches import make_loader
@@ -42,7 +43,6 @@ from distill.training.data.split import MIN_DIVIDED_CHUNKS, can_be_divided, spli
 
 #: Chunks of a long sound that a variant is computed for at once: bounds memory and the wait for a cancel.
 BLOCK_CHUNKS = 32
-_MIN_SOUNDS = 2
 #: Number format of stored features.
 _STORED = np.dtype("<f2")
 
@@ -98,7 +98,7 @@ def prepare_sounds(
             sounds.append(found)
         else:
             skipped.append(found)
-    if len(sounds) < _MIN_SOUNDS and not (sounds and can_be_divided(sounds[0], chunk_samples)):
+    if len(sounds) < MIN_SOUNDS and not (sounds and can_be_divided(sounds[0], chunk_samples)):
         raise NotEnoughSoundsError(_too_few(sounds, skipped, chunk_samples))
     return PreparedSounds(sorted(sounds, key=lambda s: (s.content_hash, str(s.source))), skipped)
 
@@ -135,11 +135,7 @@ def _too_few(sounds: Sequence[CachedSound], skipped: Sequence[SkippedSound], chu
         kept, whole = kept_seconds(sounds[0], chunk_samples), sounds[0].duration_s
         silence = f", which has {kept:.1f} s of sound in its {whole:.1f} s" if whole - kept >= 1 else ""
         usable = f"only {sounds[0].source.name} can be used{silence}"
-    reasons = "; ".join(f"{s.path.name}: {s.reason}" for s in skipped) or "no other file was given"
-    return (
-        f"Training needs at least {_MIN_SOUNDS} sounds, or one of at least {needed:g} s, but {usable} "
-        f"({reasons}). Add more sounds and start again."
-    )
+    return too_few_text(needed, usable, skipped)
 
 
 def chunk_count(sound: CachedSound, chunk_samples: int) -> int:

@@ -7,7 +7,6 @@ It blocks, starts no thread but the one that writes files, prints nothing and na
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,28 +16,29 @@ import torch
 from torch import Tensor
 
 from distill.audio.decoding.sound_fix import SoundFix
-from distill.computing.devices import pick_device
+from distill.computing.devices import pick_known_device
 from distill.computing.interruptible import Interruptible
 from distill.config.training import AnyConfig, VQVAEConfig
 from distill.distributed.ranks import Ranks, current_ranks
 from distill.distributed.shared_batch import BatchSlice
-from distill.errors import Cancelled, CheckpointError, ConfigurationError, MemoryShortError, PeerError, is_memory_error
+from distill.errors import Cancelled, ConfigurationError, PeerError, is_memory_error
 from distill.events import EpochMetrics, MetricsCallback, StepMetrics, TrainingNotice, VQEpochMetrics, VQStepMetrics
 from distill.models.families.family import EpochResult, Objective
-from distill.runs.record_changes import mark_failed, refuse_lost_checkpoints
+from distill.runs.record_changes import mark_failed
 from distill.runs.run_record import RunRecord
 from distill.runs.stop_request import pause_event_of
-from distill.runs.verdict import Kind, is_at_its_end, judge
-from distill.serialization.checkpoint_reader import read_checkpoint
+from distill.runs.verdict import is_at_its_end
 from distill.training.beginning.open_run import open_run
 from distill.training.beginning.prepare import prepare
-from distill.training.checkpoint import list_checkpoints, refuse_out_of_reach
 from distill.training.compute_plan import computing
 from distill.training.data.argument_checks import absolute_paths, own_config
 from distill.training.data.moved_sounds import locate_unless_stopped
 from distill.training.ending import early_end, finalize
+from distill.training.ending.short_of_memory import short_of_memory
 from distill.training.epoch_adapters import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
+from distill.training.epoch_warnings import warn
 from distill.training.event_sink import EventSink
+from distill.training.newest_checkpoint import newest_whole
 from distill.training.run import OpenedRun, Run, RunRequest, with_epochs
 from distill.training.run_previews import complete_previews, is_preview_epoch, make_previews, make_start_previews
 from distill.training.save_progress import (
@@ -110,7 +110,7 @@ def train(
         What is changed in some sounds when they are decoded, by their files; a resumed run has its own.
     start_from
         Model file, or checkpoint of another run, that a new run starts with; ``config`` must have its shape, see
-        `distill.config.starting_model.config_from_model`.
+        `distill.config.config_from_model.config_from_model`.
 
     Returns
     -------
@@ -176,7 +176,7 @@ def _train(
     except Cancelled:
         outcome = "stopped"
     except BaseException as exc:
-        error = _short_of_memory(exc, request) if is_memory_error(exc) else exc
+        error = short_of_memory(exc, request.config.batch_size) if is_memory_error(exc) else exc
     if error is not None:
         ranks.fail(str(error) or type(error).__name__)
     if not ranks.is_first:
@@ -214,21 +214,6 @@ def _end_with_first(request: RunRequest, run: Run | None, error: BaseException |
         raise error
     assert ended is not None
     return {"outcome": str(ended["outcome"]), "output_dir": request.output_dir, "error": None}
-
-
-def _short_of_memory(error: BaseException, request: RunRequest) -> BaseException:
-    """Return an error that proposes a smaller batch, for one that says that memory was not enough."""
-    traceback.clear_frames(error.__traceback__)  # lets go of the batch, so that the run can be ended
-    if isinstance(error, MemoryShortError):
-        return error
-    size = request.config.batch_size
-    smaller = (
-        f"Start a new run with a smaller batch, for example {size // 2} instead of {size}, or close other programs."
-        if size > 1
-        else "Close other programs, or train on fewer sounds."
-    )
-    log.error("Memory was not enough", exc_info=error)
-    return MemoryShortError(f"There is not enough memory for this training. {smaller}")
 
 
 def train_vqvae(config: VQVAEConfig, *arguments: Any, **named: Any) -> dict[str, Any]:
@@ -281,7 +266,7 @@ def run_epochs(run: Run) -> bool:
         run.epoch, run.step = epoch + 1, 0
         run.history.add_epoch(event)  # type: ignore[arg-type]
         run.emit(event)
-        _warn(run, event)
+        warn(run, event)
         append_history(run)
         is_last = run.epoch == run.config.max_epochs
         is_due = is_last or run.epoch % run.config.checkpoint_interval == 0 or is_save_due(run)
@@ -469,29 +454,6 @@ def _state_of(run: Run) -> list[Tensor]:
     return [tensor for module in modules for tensor in (*module.parameters(), *module.buffers())]
 
 
-def _warn(run: Run, event: EpochMetrics | VQEpochMetrics) -> None:
-    """Emit warnings: each once when its reason begins and not again while it lasts; overfitting once in a run."""
-    found = {notice.topic: notice for notice in run.family.warnings(event)}
-    if "overfitting" in run.warned:
-        found["overfitting"] = TrainingNotice("overfitting", "")  # already emitted
-    elif _is_by_heart(run.history.epochs, run.warm_up):
-        found["overfitting"] = TrainingNotice(
-            "overfitting",
-            f"Overfitting: the loss is {event.overfitting_gap:.0%} higher on held-out sounds than on trained ones, and "
-            "no longer falls: the model is starting to memorise. More sounds or the preset Conservative would help.",
-        )
-        if any(_is_by_heart(run.history.epochs[:count], run.warm_up) for count in range(run.known_epochs + 1)):
-            run.warned.add("overfitting")  # emitted before this run was resumed
-    for topic, notice in found.items():
-        if topic not in run.warned:
-            run.emit(notice)
-    run.warned = set(found)
-
-
-def _is_by_heart(epochs: Sequence[EpochMetrics] | Sequence[VQEpochMetrics], warm_up: int) -> bool:
-    return judge(epochs, warm_up).kind is Kind.BY_HEART
-
-
 def resume_run(
     run_dir: Path | str,
     callback: MetricsCallback | None = None,
@@ -531,7 +493,7 @@ def resume_run(
     notices: list[TrainingNotice] = []
 
     def look() -> tuple[str | None, list[str], str]:
-        checkpoint, found = _newest_whole(folder / "checkpoints")
+        checkpoint, found = newest_whole(folder / "checkpoints")
         notices.extend(found)
         file_paths, no_answer = record.file_paths, ""
         stop = None if cancel_event is None else pause_event_of(cancel_event)
@@ -544,7 +506,7 @@ def resume_run(
         config=with_epochs(record.config, max_epochs),
         file_paths=[Path(path) for path in files],
         output_dir=folder,
-        device=_device_of(record),
+        device=pick_known_device(str(record.speed.get("device", record.config.device))),
         cancel_event=_stop_of(cancel_event, ranks),
         resume_checkpoint=None if checkpoint is None else Path(checkpoint),
         models_dir=None if models_dir is None else Path(models_dir),
@@ -552,42 +514,3 @@ def resume_run(
         no_answer=no_answer,
     )
     return _train(request, callback, notices)
-
-
-def _device_of(record: RunRecord) -> str:
-    """Return the device that a run was trained on, or the best one where it is not there any more."""
-    device = str(record.speed.get("device", record.config.device))
-    try:
-        pick_device(device)
-    except ConfigurationError:
-        return str(pick_device("auto"))  # by name: the settings may ask for the one that is gone
-    return device
-
-
-def _newest_whole(folder: Path) -> tuple[Path | None, list[TrainingNotice]]:
-    """Return the newest checkpoint that can be read, and what to say of newer ones that cannot.
-
-    Raises
-    ------
-    CheckpointError
-        There are checkpoints, and none can be read; one is out of reach; or they are gone.
-    """
-    paths = sorted(folder.glob("checkpoint_epoch*.pt"))
-    listed = [Path(f["path"]) for f in list_checkpoints(folder)]
-    notices = [
-        TrainingNotice("checkpoint", f"{path.name} is damaged and is skipped.") for path in paths if path not in listed
-    ]
-    for path in reversed(listed):
-        try:
-            read_checkpoint(path)
-            return path, notices
-        except CheckpointError as exc:
-            refuse_out_of_reach(exc)
-            notices.append(TrainingNotice("checkpoint", f"{exc} An older one is used."))
-    if paths:
-        raise CheckpointError(
-            f"None of the {len(paths)} checkpoints in {folder} can be read. Start a new run; the sounds are untouched."
-        )
-    refuse_lost_checkpoints(folder.parent)
-    notices.append(TrainingNotice("resumed", "The run was ended before its first checkpoint; it starts again.", "info"))
-    return None, notices

@@ -7,7 +7,7 @@ from pathlib import Path
 from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.computing.interruptible import Interruptible
 from distill.config.family_catalog import family_info
-from distill.config.training import has_previews
+from distill.config.preview_epochs import has_previews
 from distill.errors import Cancelled
 from distill.events import PreparationProgress, PreviewEvent, StartPreviewEvent
 from distill.runs.preview_files import BEFORE_FOLDER, SAMPLES

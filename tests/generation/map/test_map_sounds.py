@@ -425,7 +425,7 @@ def test_a_kit_has_no_versions_of_a_sound_that_is_too_long_to_vary(
     try:
         session.open(trained[1] / "model.distill")
         made = session.sound_at((0.4, 0.6), {})
-        monkeypatch.setattr("distill.generation.map.map_session.MOST_SOURCE_S", soundfile.info(made).duration / 2)
+        monkeypatch.setattr("distill.generation.kits.kit_sounds.MOST_SOURCE_S", soundfile.info(made).duration / 2)
         written = session.export_kit(tmp_path / "kit", "Kit", [made], KitPlan(turns=2, layers=2))
     finally:
         session.close()

@@ -14,7 +14,7 @@ from distill import paths
 from distill.generation import same_seed_sounds
 from distill.gui.compare.compared_sounds_model import FILE_ROLE, HEARD_ROLE
 from distill.gui.compare.dialog import CompareDialog
-from distill.gui.plots.plot_view import AXIS_WIDTH
+from distill.gui.plots.axes import AXIS_WIDTH
 from distill.gui.window.main_window import MainWindow
 from distill.playback.player import PlayerState
 from tests.gui.conftest import double_click

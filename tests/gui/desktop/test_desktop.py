@@ -107,7 +107,7 @@ def test_the_window_closes_while_a_share_does_not_answer(window: MainWindow, sha
 
 def test_dropped_files_are_told_apart_by_their_names(window: MainWindow, share: DeadShare, qtbot: QtBot) -> None:
     sound, model = share.folder / "a.wav", share.folder / "b.distill"
-    assert window.models.take_drop([sound, model]) == [sound]
+    assert window.models.files.take_drop([sound, model]) == [sound]
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in (model, sound)])
     pads = window.parts.play.page.pads

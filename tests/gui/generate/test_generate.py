@@ -29,7 +29,7 @@ from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS
 from distill.library.model_library import ModelLibrary
 from distill.models import ModelMetadata, save_model_v2
-from distill.models.families.vqvae import VQVAEFamily
+from distill.models.families.vqvae_family import VQVAEFamily
 from distill.models.inference import OpenModel
 from distill.models.synthesis import synthesizer
 from distill.playback.player import PlayerState

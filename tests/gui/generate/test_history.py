@@ -20,7 +20,7 @@ from distill.generation.recipe import MAPPED, NEW, TRANSFORMED, Recipe
 from distill.gui.desktop import system_trash
 from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.desktop.system_trash import move_to_trash
-from distill.gui.generate import presenter
+from distill.gui.generate import history_presenter
 from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.lists.list_model import ITEM_ROLE
@@ -190,7 +190,7 @@ def test_a_removal_that_fails_half_way_can_be_undone(
             raise OSError(errno.EACCES, "Permission denied")
         return move_to_trash(path, own_folder)
 
-    monkeypatch.setattr(presenter, "move_to_trash", fail_at_second)
+    monkeypatch.setattr(history_presenter, "move_to_trash", fail_at_second)
     panel.history.view.selectAll()
     QTest.keyClick(panel.history.view, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: "Permission denied" in window.notices.text(), timeout=10_000)
@@ -221,7 +221,7 @@ def test_undo_brings_back_the_deletion_that_was_the_newest_when_it_was_pressed(
         view.setCurrentIndex(panel.history.filtered.index(0, 0))
         QTest.keyClick(view, Qt.Key.Key_Delete)
 
-    monkeypatch.setattr(presenter, "move_to_trash", wait_and_fail_at_second)
+    monkeypatch.setattr(history_presenter, "move_to_trash", wait_and_fail_at_second)
     delete_first_row()
     QTest.keyClick(view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     delete_first_row()
@@ -229,7 +229,7 @@ def test_undo_brings_back_the_deletion_that_was_the_newest_when_it_was_pressed(
     delete_first_row()
     answers.set()
     qtbot.waitUntil(lambda: names(panel) == [path.name for path in files[:2]], timeout=10_000)
-    qtbot.waitUntil(lambda: not files[2].exists() and not window.making._list_tasks.is_busy, timeout=10_000)
+    qtbot.waitUntil(lambda: not files[2].exists() and not window.making.history._list_tasks.is_busy, timeout=10_000)
     assert names(panel) == [path.name for path in files[:2]]
     assert files[0].exists()
     assert f"{files[2].name} is in the trash now." in window.notices.text()
@@ -252,7 +252,7 @@ def test_without_a_trash_a_deleted_sound_comes_back_all_the_same(
     panel.history.view.setCurrentIndex(panel.history.filtered.index(0, 0))
     QTest.keyClick(panel.history.view, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: not files[0].exists(), timeout=10_000)
-    assert (files[0].parent / presenter.TRASH_NAME / files[0].name).is_file()
+    assert (files[0].parent / history_presenter.TRASH_NAME / files[0].name).is_file()
     QTest.keyClick(panel.history.view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(files[0].exists, timeout=10_000)
 
@@ -266,9 +266,9 @@ def test_closing_goes_on_when_the_list_cannot_be_changed(
     def fail(_notify: object, _cancel: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    window.making.refresh()  # so that the next requests have to wait
-    window.making._keep(fail)
-    window.making._keep(lambda _notify, _cancel: done.append("second"))
+    window.making.history.refresh()  # so that the next requests have to wait
+    window.making.history._keep(fail)
+    window.making.history._keep(lambda _notify, _cancel: done.append("second"))
     close(qtbot, window)
     assert done == ["second"]
 
@@ -342,7 +342,7 @@ def test_pads_follow_a_sound_that_is_renamed_twice_in_a_row(
     panel, files = made
     window.parts.play.put_on_pads(files[1:2])
     go_on = threading.Event()
-    window.making._list_tasks.submit(lambda _notify, _cancel: go_on.wait(10))  # a long list is read
+    window.making.history._list_tasks.submit(lambda _notify, _cancel: go_on.wait(10))  # a long list is read
     sound = panel.history.table.item(1)
     for name in ("Gong", "Chime"):
         panel.history.table.renamed.emit(sound, name)
@@ -411,7 +411,7 @@ def test_what_the_play_page_made_does_not_bury_the_rest(
     assert origin is not None
     assert not origin.isVisible(), "there is nothing to tell apart"
     keep([mapped(), mapped()])
-    window.making.refresh()
+    window.making.history.refresh()
     qtbot.waitUntil(lambda: len(shown_kinds(panel)) == 5, timeout=10_000)
     assert origin.isVisible()
     origin.setFocus()
@@ -427,14 +427,14 @@ def test_what_the_play_page_made_does_not_bury_the_rest(
     QTest.keyClick(panel.history.view, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: set(shown_kinds(panel)) == {NEW}, timeout=10_000)
     assert not origin.isVisible(), "it is not in the way where one kind is left"
-    qtbot.waitUntil(lambda: not window.making._list_tasks.is_busy, timeout=10_000)
+    qtbot.waitUntil(lambda: not window.making.history._list_tasks.is_busy, timeout=10_000)
 
 
 def test_the_filter_by_origin_is_remembered(
     window: MainWindow, made: tuple[GeneratePanel, list[Path]], qtbot: QtBot, engine: FakeEngine, device: FakeDevice
 ) -> None:
     keep([mapped()])
-    window.making.refresh()
+    window.making.history.refresh()
     qtbot.waitUntil(lambda: len(shown_kinds(made[0])) == 4, timeout=10_000)
     made[0].history.origin.setCurrentIndex(1)
     close(qtbot, window)

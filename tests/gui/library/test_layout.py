@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from distill import paths
 from distill.generation.recipe import MOST_COUNT
 from distill.gui.library.model_delegate import CURVE_WIDTH, ModelDelegate
+from distill.gui.library.model_facts_text import row_facts
 from distill.gui.lists.list_model import ITEM_ROLE
 from distill.gui.lists.row_painting import two_lines, whole_facts
 from distill.gui.widgets import theme
@@ -126,11 +127,11 @@ def test_rows_say_all_facts_in_whole_words(page: MainWindow) -> None:
     assert models.view.verticalScrollBar().isVisible()
     for row in range(models.rows.rowCount()):
         entry, option = models.rows.index(row, 0).data(ITEM_ROLE), option_of(page, row)
-        lines = ModelDelegate.lines(entry, models.table, option)
-        facts = [fact for line in models.table.facts(entry) for fact in line]
+        lines = ModelDelegate.lines(entry, option)
+        facts = [fact for line in row_facts(entry) for fact in line]
         if entry.problem is None:
             assert len(facts) == 6
-            for line, whole in zip(lines, models.table.facts(entry), strict=True):
+            for line, whole in zip(lines, row_facts(entry), strict=True):
                 assert line in {" · ".join(whole[:count]) for count in range(1, len(whole) + 1)}, "whole facts only"
         else:
             assert " ".join(lines).split() == " ".join(facts).split()

@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from distill.gui.library.model_table import ModelRows, ModelTable, Order
-from distill.library.model_entry import ModelEntry, ModelFacts
+from distill.gui.library.model_facts_text import row_facts
+from distill.gui.library.model_filter_and_order import ModelRows, Order
+from distill.gui.library.model_table import ModelTable
+from distill.library.model_entry import ModelEntry
+from distill.library.model_facts import ModelFacts
 
 
 def entry(name: str, family: str, loss: float | None) -> ModelEntry:
@@ -34,7 +37,7 @@ def test_the_lowest_loss_comes_first_within_its_family(table: ModelTable) -> Non
 
 
 def test_the_family_stands_beside_the_loss(table: ModelTable) -> None:
-    lines = {item.name: table.facts(item) for item in table.items}
+    lines = {item.name: row_facts(item) for item in table.items}
     assert lines["copies"][0] == ("Closest copies", "loss 0.12")
     assert lines["fast"][0] == ("Fast", "loss 0.24")
     assert lines["new"][0] == ("Fast", "")

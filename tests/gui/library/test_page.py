@@ -30,6 +30,7 @@ from distill.config.training import TrainingConfig
 from distill.errors import LibraryError
 from distill.gui.desktop import system_trash
 from distill.gui.library import background_library
+from distill.gui.library.model_facts_text import row_facts
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.library.model_library import ModelLibrary
@@ -517,9 +518,9 @@ def test_what_cannot_be_stored_is_shown_as_it_was(
 def test_which_epoch_a_model_is_from_is_said(page: MainWindow) -> None:
     """It is not the number of epochs that were trained, which Runs shows."""
     choose(page, "Glöckchen")
-    table, entry = page.models_page.list.table, page.models_page.list.current()
+    entry = page.models_page.list.current()
     assert entry is not None
-    assert table.facts(entry)[1] == ("12 sounds", "epoch 7")
+    assert row_facts(entry)[1] == ("12 sounds", "epoch 7")
     tip = str(page.models_page.list.view.currentIndex().data(Qt.ItemDataRole.ToolTipRole))
     assert "That is epoch 7. The run may have trained on after it" in tip
     find(page, QToolButton, "modelInfoButton").click()
@@ -583,5 +584,5 @@ def test_undo_shows_a_name_as_it_is(page: MainWindow, qtbot: QtBot) -> None:
     page.models.undo_stack.redo()
     entry = page.models_page.detail.entry
     assert entry is not None
-    page.models.delete(replace(entry, name="x" * 190))
+    page.models.deletion.delete(replace(entry, name="x" * 190))
     assert len(page.models.undo_stack.undoText()) < 80

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from distill.generation.kits import kit_sounds
 from distill.generation.kits.kit_plan import KitPlan
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.main_window import MainWindow
@@ -20,16 +21,16 @@ ONE_EACH = KitPlan(turns=1, layers=1)
 class Gate:
     """Holds a kit up after its first sound."""
 
-    def __init__(self, session: ToneSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.is_reached, self.go_on = threading.Event(), threading.Event()
-        prepare = session._for_kit
+        prepare = kit_sounds.sound_of_file
 
         def held(*args: Any) -> Any:
             self.is_reached.set()
             assert self.go_on.wait(10)
             return prepare(*args)
 
-        monkeypatch.setattr(session, "_for_kit", held)
+        monkeypatch.setattr(kit_sounds, "sound_of_file", held)
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def gate(
     play: PlayPresenter, session: ToneSession, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Gate:
     """A kit of one sound that is being written, and is held up."""
-    made = Gate(session, monkeypatch)
+    made = Gate(monkeypatch)
     play.page.pads.hold(0, session.own)
     play.exports.export_kit(tmp_path / "kit", ONE_EACH)
     qtbot.waitUntil(made.is_reached.is_set, timeout=WAIT)
@@ -76,7 +77,7 @@ def test_a_kit_is_told_of_although_another_model_was_chosen_meanwhile(
 def test_escape_stops_a_kit_and_leaves_nothing(
     play: PlayPresenter, session: ToneSession, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = Gate(session, monkeypatch)
+    gate = Gate(monkeypatch)
     play.page.pads.hold(0, session.own)
     play.page.pads.hold(1, session.own)
     play.exports.export_kit(tmp_path / "new" / "kit", ONE_EACH)

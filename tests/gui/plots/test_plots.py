@@ -13,9 +13,9 @@ from pytestqt.qtbot import QtBot
 from distill.config.training import TrainingConfig, VQVAEConfig
 from distill.events import EpochMetrics, StepMetrics, VQStepMetrics
 from distill.gui.engine.run_state import RunState
+from distill.gui.plots.axes import AXIS_WIDTH
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.plot import BEHIND_LAST, Plot
-from distill.gui.plots.plot_view import AXIS_WIDTH
 from distill.gui.widgets import theme
 from distill.gui.window.main_window import MainWindow
 from distill.metrics_history import MetricsHistory, VQMetricsHistory

@@ -18,7 +18,7 @@ from distill.gui.background.background_task import end_tasks
 from distill.gui.engine.run_controller import RunController
 from distill.gui.engine.run_state import RunState
 from distill.gui.plots.export.save_dialog import free_name
-from distill.gui.plots.marks_overlay import interruption_label, interruption_text
+from distill.gui.plots.marks.mark_texts import interruption_label, interruption_text
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.presenter import PlotsPresenter, checkpoint_epochs, first_previews
 from distill.gui.widgets import theme

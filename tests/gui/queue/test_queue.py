@@ -14,9 +14,11 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.audio.decoding.sound_fix import SoundFix
-from distill.config.training import ADAPTIVE_LATENTS, AnyConfig
+from distill.config.presets import ADAPTIVE_LATENTS
+from distill.config.training import AnyConfig
 from distill.errors import LibraryError, TrainingError
 from distill.gui.engine.run_state import RunState
+from distill.gui.queue.list_row_texts import facts_text
 from distill.gui.queue.panel import QueuePanel
 from distill.gui.window.main_window import MainWindow
 from distill.runs.queue import FAILED, FINISHED, STOPPED, WAITING, QueueEntry, RunQueue
@@ -78,7 +80,7 @@ def test_fixes_and_the_chosen_model_go_with_the_run(
     chooser.clear()
     add(loaded, qtbot)
     table = panel(loaded).table
-    assert table.facts(table.items[0]).endswith("from the model Tones · 1 sound fixed")
+    assert facts_text(table.items[0]).endswith("from the model Tones · 1 sound fixed")
     assert f"{sound.name} (silence trimmed)" in table.index(0).data(Qt.ItemDataRole.ToolTipRole)
     seen: list[tuple[Any, ...]] = []
 

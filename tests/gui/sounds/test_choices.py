@@ -15,7 +15,8 @@ from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.config.training import TrainingConfig
 from distill.gui.sounds.cell_delegates import NameDelegate
-from distill.gui.sounds.model import ROW_ROLE, Column
+from distill.gui.sounds.columns import Column
+from distill.gui.sounds.model import ROW_ROLE
 from distill.gui.sounds.view import SoundView
 from distill.gui.widgets import theme
 from distill.gui.window.main_window import MainWindow

@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QTableView
 from pytestqt.qtbot import QtBot
 
-from distill.gui.sounds.model import Column
+from distill.gui.sounds.columns import Column
 from distill.gui.widgets.empty_state import EmptyState
 from distill.gui.widgets.formatting import format_seconds
 from distill.gui.window.main_window import MainWindow

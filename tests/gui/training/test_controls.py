@@ -17,7 +17,7 @@ from distill.config.family_catalog import FAMILIES
 from distill.errors import TrainingError
 from distill.events import EpochMetrics, PreparationProgress, TrainingNotice
 from distill.gui.engine.run_state import RunState
-from distill.gui.training.family_delegate import DETAIL_ROLE
+from distill.gui.training.family_menu import DETAIL_ROLE
 from distill.gui.window.main_window import SMALLEST_SIZE, MainWindow
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.runs.run_record import RunRecord

@@ -9,7 +9,8 @@ import pytest
 from distill import paths
 from distill.config.factory import make_config
 from distill.config.training import TrainingConfig, VQVAEConfig
-from distill.runs.estimates.estimate import Material, closing_seconds, enough_sounds, estimate
+from distill.runs.estimates.enough_sounds import enough_sounds
+from distill.runs.estimates.estimate import Material, closing_seconds, estimate
 from distill.runs.estimates.measured_costs import Figures, RunFigures, figures_key, remember
 
 CONFIG = make_config("vae", 24, max_epochs=100)
@@ -198,6 +199,6 @@ def test_a_full_disk_costs_only_the_figures(tmp_path: Path, monkeypatch: pytest.
      (40, 6.0, "Little sound (6 s", False), (40, 60.0, "Enough sounds: 40 (60 s to train on).", True)],
 )  # fmt: skip
 def test_whether_there_are_enough_sounds(sounds: int, seconds: float, words: str, is_enough: bool) -> None:
-    text, found = enough_sounds(replace(MATERIAL, sounds=sounds, seconds=seconds))
+    text, found = enough_sounds(sounds, seconds)
     assert text.startswith(words)
     assert found is is_enough

@@ -13,9 +13,9 @@ import soxr
 
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.errors import NotEnoughSoundsError
-from distill.training.data import same_audio
+from distill.training.data import copies_in_split
 from distill.training.data.audible_regions import kept_seconds
-from distill.training.data.same_audio import copies_note, same_audio_groups
+from distill.training.data.copies_in_split import copies_note, same_audio_groups
 from distill.training.data.split import neighbours_near, split_by_file, split_sounds
 from distill.training.dataset import prepare_sounds
 from tests.training.conftest import tone
@@ -193,14 +193,14 @@ def correlated(first: CachedSound, second: CachedSound) -> float:
 
 def test_what_is_kept_of_each_sound_changes_no_correlation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spectra were computed anew for each pair: 500 hits of one machine took half a minute."""
-    monkeypatch.setattr(same_audio, "_AT_ONCE", 4)  # what is kept is given up meanwhile
+    monkeypatch.setattr(copies_in_split, "_AT_ONCE", 4)  # what is kept is given up meanwhile
     paths = [*similar_hits(tmp_path / "hits", 24), *write(tmp_path / "more", [0.3, 0.4, 1.4, 2.2, 3.0])]
     sounds = prepared(tmp_path, paths)
-    correlation = same_audio._Correlation(sounds)
+    correlation = copies_in_split._Correlation(sounds)
     for one, other in itertools.combinations(range(len(sounds)), 2):
         expected = correlated(sounds[one], sounds[other])
         assert correlation.of(one, other) == pytest.approx(expected, rel=1e-9, abs=1e-9)
-    found = list(same_audio._candidates(sounds))
+    found = list(copies_in_split._candidates(sounds))
     assert sorted(found) == sorted(set(found))
     joined = {(one, other) for one, other in found if correlated(sounds[one], sounds[other]) >= 0.9}
     groups = same_audio_groups(sounds)
@@ -242,7 +242,7 @@ def test_of_many_sounds_only_exact_copies_are_looked_for(tmp_path: Path, monkeyp
     sounds = prepared(tmp_path, paths)
     assert [len(group) for group in same_audio_groups(sounds)] == [3]
     assert not copies_note(sounds)
-    monkeypatch.setattr(same_audio, "MOST_COMPARED", 1)
+    monkeypatch.setattr(copies_in_split, "MOST_COMPARED", 1)
     assert sorted(len(group) for group in same_audio_groups(sounds)) == [1, 2]
     assert "only exact copies" in copies_note(sounds)
 

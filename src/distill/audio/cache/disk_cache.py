@@ -7,6 +7,7 @@ within `LEASE_S` stays, because a process renews the time stamps of what it read
 """
 
 import errno
+import logging
 import os
 import shutil
 import threading
@@ -19,11 +20,15 @@ from typing import IO
 from distill.errors import Cancelled, DistillError
 from distill.files import PARTIAL_SUFFIX, write_whole
 
+log = logging.getLogger(__name__)
+
 #: Seconds for which a file that some process has used is safe from the others.
 LEASE_S = 3600.0
 _RENEW_S = LEASE_S / 6
 _NEVER = (".jsonl",)  # small, and other files are found by it
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+#: Errors of a disk, or of a file system, that has lost what was written.
+_UNREADABLE = {getattr(errno, name) for name in ("EIO", "EBADMSG", "EUCLEAN") if hasattr(errno, name)}
 
 # Of the whole process, so that two stores of one folder (the window's and the run's) know of each other.
 _used: dict[str, float] = {}  # path -> when this process used it last (seconds since the epoch)
@@ -175,3 +180,11 @@ def _free_bytes(folder: Path) -> int:
         with suppress(OSError):
             return shutil.disk_usage(position).free
     return 0
+
+
+def discard_unreadable(file: Path, error: Exception) -> None:
+    """Delete a file that is there and cannot be read: it would be taken for a whole one by its length."""
+    if isinstance(error, OSError) and error.errno in _UNREADABLE:
+        log.warning("%s cannot be read (%s) and is computed anew", file, error)
+        with suppress(OSError):
+            file.unlink()

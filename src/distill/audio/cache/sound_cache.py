@@ -27,8 +27,8 @@ import soundfile
 
 from distill import paths
 from distill.audio.cache.content_hash import HashIndex, Key, file_key
-from distill.audio.cache.disk_cache import DiskCache
-from distill.audio.cache.stored_array import discard_unreadable, is_whole_array, read_into, read_rows, write_array
+from distill.audio.cache.disk_cache import DiskCache, discard_unreadable
+from distill.audio.cache.stored_array import is_whole_array, read_into, read_rows, write_array
 from distill.audio.decoding import sound_file
 from distill.audio.decoding.access_errors import link_reason
 from distill.audio.decoding.hum import HumFilter

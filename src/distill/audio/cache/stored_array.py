@@ -4,21 +4,13 @@ A file that has shrunk, or a disk that fails, is an error (`OSError`) and not th
 the file were mapped into memory.
 """
 
-import errno
-import logging
 import math
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-
-log = logging.getLogger(__name__)
-
-#: Errors of a disk, or of a file system, that has lost what was written.
-_UNREADABLE = {getattr(errno, name) for name in ("EIO", "EBADMSG", "EUCLEAN") if hasattr(errno, name)}
 
 
 def read_rows(file: Path, start: int, count: int) -> npt.NDArray[Any]:
@@ -56,14 +48,6 @@ def _read_header(stored: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     if is_fortran or dtype.hasobject or min(shape, default=0) < 0 or size != os.fstat(stored.fileno()).st_size:
         raise ValueError("the array is damaged")
     return shape, dtype
-
-
-def discard_unreadable(file: Path, error: Exception) -> None:
-    """Delete a file that is there and cannot be read: it would be taken for a whole one by its length."""
-    if isinstance(error, OSError) and error.errno in _UNREADABLE:
-        log.warning("%s cannot be read (%s) and is computed anew", file, error)
-        with suppress(OSError):
-            file.unlink()
 
 
 def read_into(file: Path, offset: int, array: npt.NDArray[Any]) -> None:

@@ -46,6 +46,7 @@ def inspect(
     from distill.audio.stereo.stereo_files import count_stereo
     from distill.cli.inspection.estimate import estimate_as_json, print_estimate
     from distill.config.factory import make_config
+    from distill.runs.estimates.enough_sounds import needed_text
     from distill.training.data.split import MIN_DIVIDED_CHUNKS
 
     with stoppable("Stopping.") as stop:
@@ -77,10 +78,7 @@ def inspect(
         _print_inspection(usable, skipped, found.passed_over_text(), notes, stereo)
         print_findings(findings)
     if not is_enough:
-        raise DistillError(
-            f"Training needs at least two usable sounds, or one of at least {MIN_DIVIDED_CHUNKS} s. Add more sounds, "
-            "or repair those left out."
-        )
+        raise DistillError(needed_text(MIN_DIVIDED_CHUNKS))
     if with_estimate and not as_json:
         with stoppable("Stopping.") as stop:
             print_estimate(files, make_config(family, len(files), preset, epochs), stop)

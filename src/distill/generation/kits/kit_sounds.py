@@ -1,4 +1,4 @@
-"""Generates the sounds of a kit, each with its round-robins and velocity layers."""
+"""The sounds of a kit: new ones, or those of files, each with its round-robins and velocity layers."""
 
 import threading
 from collections.abc import Iterator
@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from distill.audio.decoding.sound_file import FloatArray
+from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, decode_sound
 from distill.generation.generated_sound import GenerationCancelled
 from distill.generation.kits.kit_plan import KitPlan
-from distill.generation.kits.kit_writer import KitSound, Layer
+from distill.generation.kits.kit_writer import KitSound, Layer, single
 from distill.generation.new_sounds import make_new
+from distill.generation.recipe import read_recipe
+from distill.generation.source_limits import MOST_SOURCE_S, sound_named
 from distill.models.inference import OpenModel
 
 
@@ -51,6 +53,19 @@ def kit_sounds(
         sound = in_versions(model, new.audio, plan, recipe.seed + recipe.number, recipe.to_text())
         sounds.append(replace(sound, name=f"{recipe.model_name} {recipe.draw_name}"))
     return sounds
+
+
+def sound_of_file(model: OpenModel | None, path: Path, plan: KitPlan, seed: int) -> KitSound:
+    """Return a sound for a kit, in versions if the open model has made it and it is not too long to be varied."""
+    recipe = read_recipe(path)
+    with sound_named(path):
+        audio = decode_sound(path)
+    comment = recipe.to_text() if recipe is not None else ""
+    can_vary = model is not None and model.synthesizer.prior is not None
+    is_short = len(audio) <= MOST_SOURCE_S * SAMPLE_RATE
+    if model is None or not (can_vary and is_short) or recipe is None or recipe.model_id != model.metadata.model_id:
+        return single(audio, comment)
+    return in_versions(model, audio, plan, seed, comment)
 
 
 def in_versions(model: OpenModel, audio: FloatArray, plan: KitPlan, seed: int, comment: str = "") -> KitSound:

@@ -12,8 +12,8 @@ from distill.audio.decoding.sound_file import FloatArray
 from distill.errors import ModelFileError
 from distill.generation.history.kept_weights import weights_id
 from distill.generation.map.map_sounds import Position, long_sound_along, map_of, sliders_of, sound_at
+from distill.generation.mono_or_stereo import as_audio, channels_of, own_channels
 from distill.generation.recipe import ALONG, MAPPED, Recipe
-from distill.generation.stereo_copies import as_audio, channels_of, own_channels
 from distill.models.inference import OpenModel
 
 #: Kinds of recipes that this module follows.

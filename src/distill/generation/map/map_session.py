@@ -11,17 +11,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray
-from distill.errors import Cancelled, DistillError, SoundError
+from distill.audio.decoding.sound_file import FloatArray
+from distill.errors import Cancelled, DistillError
 from distill.generation.history.kept_weights import keep_weights, weights_id
 from distill.generation.history.listed_sounds import keep
 from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory
 from distill.generation.kits.kit_plan import KitPlan
-from distill.generation.kits.kit_writer import Kit, KitSound, check_folder, single, write_kit
-from distill.generation.map.newness import CLOSE, CLOSE_NEWNESS, COPY, NEW, JudgedSound, Verdict
+from distill.generation.kits.kit_writer import Kit, KitSound, check_folder, write_kit
+from distill.generation.map.newness import JudgedSound, Verdict, newness_word
 from distill.generation.map.shown_map import Position, ShownMap, Slider
 from distill.generation.recipe import EXTENDED, MAPPED, MORPHED, REPAINTED, VARIED, Recipe, read_recipe
-from distill.generation.source_limits import MOST_SOURCE_S, measure_source
+from distill.generation.source_limits import measure_source, sound_named
 from distill.names import plain_name
 
 if TYPE_CHECKING:
@@ -248,13 +248,11 @@ class MapSession:
             number, newness = nearest_training_sound(model, index, audio)
         # Outside of the lock: the next sound need not wait.
         match = self._own_sounds(shown).find(audio[0].numpy())
-        word = NEW if newness > CLOSE_NEWNESS else CLOSE
-        if match.correlation >= COPY_CORRELATION:
-            number, word = match.number, COPY
-        elif newness == 0.0:
-            word = COPY
+        is_copy = match.correlation >= COPY_CORRELATION
+        if is_copy:
+            number = match.number
         name = shown.names[number] if 0 <= number < len(shown.names) else ""
-        return JudgedSound(path, Verdict(word, name, shown.files.get(number)))
+        return JudgedSound(path, Verdict(newness_word(newness, is_copy), name, shown.files.get(number)))
 
     def _own_sounds(self, shown: ShownMap) -> "OwnSounds":
         """Return the own sounds of a map, which are read once."""
@@ -304,6 +302,8 @@ class MapSession:
         Cancelled
             ``cancel_event`` was set.
         """
+        from distill.generation.kits.kit_sounds import sound_of_file
+
         check_folder(folder)
         kit: list[KitSound] = []
         varied = 0
@@ -312,7 +312,7 @@ class MapSession:
                 for path, pad in zip(sounds, pads or range(1, len(sounds) + 1), strict=True):
                     if cancel_event is not None and cancel_event.is_set():
                         raise Cancelled
-                    kit.append(replace(self._for_kit(path, plan, len(kit)), name=path.stem, pad=pad))
+                    kit.append(replace(sound_of_file(self._model, path, plan, len(kit)), name=path.stem, pad=pad))
                     varied += len(kit[-1].layers[0].takes) * len(kit[-1].layers) > 1
                     progress(len(kit))
             return WrittenKit(write_kit(folder, title, kit, cancel_event=cancel_event), len(kit), varied)
@@ -354,22 +354,6 @@ class MapSession:
         is_same = (x - position[0]) ** 2 + (y - position[1]) ** 2 < _SAME_PLACE**2
         return f"Near {names[0] if is_same else ' + '.join(names)}"
 
-    def _for_kit(self, path: Path, plan: KitPlan, seed: int) -> KitSound:
-        """Return a sound for a kit, in versions if the open model has made it and it is not too long to be varied."""
-        from distill.audio.decoding.sound_file import decode_sound
-        from distill.generation.kits.kit_sounds import in_versions
-
-        recipe = read_recipe(path)
-        with _named(path):
-            audio = decode_sound(path)
-        comment = recipe.to_text() if recipe is not None else ""
-        model = self._model
-        can_vary = model is not None and model.synthesizer.prior is not None
-        is_short = len(audio) <= MOST_SOURCE_S * SAMPLE_RATE
-        if model is None or not (can_vary and is_short) or recipe is None or recipe.model_id != model.metadata.model_id:
-            return single(audio, comment)
-        return in_versions(model, audio, plan, seed, comment)
-
     def _of_sound(
         self,
         names: Sequence[str],
@@ -385,7 +369,7 @@ class MapSession:
         with self._lock, _readable_numbers():
             for path in (source, second):
                 if path is not None:
-                    with _named(path):
+                    with sound_named(path):
                         measure_source(path, kind, cancel)
             # All of them, or none if it is stopped: the pads take them together.
             sounds = list(make_from_sound(self._opened(), self._file, kind, source, second, cancel, **settings))
@@ -414,17 +398,8 @@ def _mono(path: Path) -> "Tensor":
 
     from distill.audio.decoding.sound_file import decode_sound
 
-    with _named(path):
+    with sound_named(path):
         return torch.from_numpy(decode_sound(path))[None]
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Turn the reason for which a sound cannot be used into a sentence that names it."""
-    try:
-        yield
-    except SoundError as exc:
-        raise SoundError(f"{path.name} cannot be used: {exc}. Choose another sound.") from exc
 
 
 def _stem(path: Path) -> str:

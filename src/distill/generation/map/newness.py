@@ -34,3 +34,18 @@ class JudgedSound:
 
     path: Path
     verdict: Verdict | None
+
+
+def newness_word(newness: float, is_copy: bool) -> str:
+    """Return how new a sound is: `NEW`, `CLOSE` or `COPY`.
+
+    Parameters
+    ----------
+    newness
+        Share of the training sounds that lie nearer to another one than this sound does.
+    is_copy
+        Whether its samples follow those of a training sound.
+    """
+    if is_copy or newness == 0.0:
+        return COPY
+    return NEW if newness > CLOSE_NEWNESS else CLOSE

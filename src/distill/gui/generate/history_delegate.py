@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QStyle, QStyleOptionViewItem, QWidget
 from distill.generation.history.listed_sounds import ListedSound
 from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.lists.list_model import ITEM_ROLE, MARKED_ROLE
+from distill.gui.lists.renaming_delegate import RenamingDelegate
 from distill.gui.lists.row_painting import mirrored, paint_ground, whole_facts, write_line
-from distill.gui.lists.row_views import RenamingDelegate
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import icons, theme
 from distill.gui.widgets.waveform import draw_waveform

@@ -15,22 +15,11 @@ from PySide6.QtCore import (
 )
 
 from distill.generation.history.listed_sounds import ListedSound
-from distill.generation.recipe import (
-    ALONG,
-    EXTENDED,
-    MAPPED,
-    MORPHED,
-    NEW,
-    RECONSTRUCTED,
-    REPAINTED,
-    TRAINED,
-    TRANSFORMED,
-    VARIED,
-    Recipe,
-)
+from distill.generation.recipe import NEW, RECONSTRUCTED, TRANSFORMED, Recipe
+from distill.gui.generate.recipe_text import recipe_lines, sound_facts
 from distill.gui.lists.list_model import MARKED_ROLE, ListModel
 from distill.gui.widgets.drag_and_drop import FileDragModel
-from distill.gui.widgets.formatting import count_of, format_date, format_length
+from distill.gui.widgets.formatting import format_date
 from distill.gui.widgets.plain_text import plain_tip
 from distill.names import fold
 
@@ -148,22 +137,7 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
     # Texts.
 
     def _facts(self, sound: ListedSound) -> list[str]:
-        recipe = sound.recipe
-        how = {
-            NEW: self.tr("new, seed {0}").format(recipe.seed),
-            TRANSFORMED: self.tr("transformed, {0} % wet").format(round(100 * recipe.dry_wet)),
-            VARIED: self.tr("varied, strength {0:.2f}").format(recipe.strength),
-            MORPHED: self.tr("morph, step {0} of {1}").format(recipe.number + 1, recipe.count),
-            EXTENDED: self.tr("extended by {0:g} s").format(recipe.seconds),
-            REPAINTED: self.tr("repainted, {0:g} to {1:g} s").format(recipe.start, recipe.end),
-            MAPPED: self.tr("from the map, sliders moved") if recipe.moves else self.tr("from the map"),
-            ALONG: self.tr("along a path on the map"),
-        }.get(recipe.kind, self.tr("copy"))
-        if recipe.candidates:
-            stars = count_of(recipe.stars, self.tr("follows 1 star"), self.tr("follows {0} stars"))
-            how = self.tr("{0}, seed {1}").format(stars, recipe.seed)
-        length = self.tr("file is gone") if sound.seconds is None else format_length(sound.seconds)
-        return [length, how, self._model_name(recipe) or recipe.model_id[:8], format_date(recipe.made)]
+        return sound_facts(sound, self._model_name(sound.recipe))
 
     def _spoken(self, sound: ListedSound) -> str:
         parts = [sound.path.stem, *self._facts(sound)]
@@ -176,30 +150,9 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
         return ", ".join(parts)
 
     def _tip(self, sound: ListedSound) -> str:
-        return plain_tip(str(sound.path), format_date(sound.recipe.made), *self._how(sound.recipe))
-
-    def _how(self, recipe: Recipe) -> list[str]:
-        model = self.tr("Model: {0}").format(self._model_name(recipe) or recipe.model_id)
-        if recipe.kind == NEW:
-            draw = self.tr("Seed {0}, number {1} of {2}, temperature {3:.2f}")
-            lines = [model, draw.format(recipe.seed, recipe.number + 1, recipe.count, recipe.temperature)]
-            if recipe.seconds:
-                lines.append(self.tr("Length: {0:g} s, as requested").format(recipe.seconds))
-            if recipe.freedom != TRAINED:
-                lines.append(self.tr("Freedom: {0:.2f} (0 is closest to the training sounds)").format(recipe.freedom))
-            if recipe.candidates:
-                stars = count_of(recipe.stars, self.tr("1 starred sound"), self.tr("{0} starred sounds"))
-                lines.append(self.tr("Chosen from {0}, by {1}").format(recipe.candidates, stars))
-            return lines
-        if recipe.kind == MAPPED:
-            position = self.tr("Position on the map: {0:.3f}, {1:.3f}").format(*recipe.positions[0])
-            return [model, position, *(f"{name} {amount:+.2f}" for name, amount in recipe.moves)]
-        if recipe.kind == ALONG:
-            return [model, self.tr("Along a path on the map, {0:g} s").format(recipe.seconds)]
-        lines = [model, self.tr("From: {0}").format(recipe.source)]
-        if recipe.kind == TRANSFORMED:
-            lines.append(self.tr("{0} % wet").format(round(100 * recipe.dry_wet)))
-        return lines
+        return plain_tip(
+            str(sound.path), format_date(sound.recipe.made), *recipe_lines(sound.recipe, self._model_name(sound.recipe))
+        )
 
 
 class FilteredHistory(QSortFilterProxyModel):

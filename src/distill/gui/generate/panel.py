@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
 from distill.audio.decoding.sound_suffixes import SOUND_SUFFIXES
 from distill.config.family_catalog import FAMILIES
 from distill.generation.recipe import NEW, RECONSTRUCTED, TRANSFORMED, Recipe
-from distill.gui.generate.generate_button import GenerateButton
+from distill.gui.generate.generate_button_and_progress import GenerateButton
 from distill.gui.generate.history_panel import HistoryPanel
 from distill.gui.generate.new_sounds_form import NewSoundsForm
 from distill.gui.generate.transform_form import TransformForm

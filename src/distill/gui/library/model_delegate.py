@@ -14,8 +14,10 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QMouseEvent, QPainter
 from PySide6.QtWidgets import QStyle, QStyleOptionViewItem, QWidget
 
+from distill.gui.library.model_facts_text import row_facts
 from distill.gui.library.model_table import ModelTable
 from distill.gui.lists.list_model import ITEM_ROLE, MARKED_ROLE
+from distill.gui.lists.renaming_delegate import RenamingDelegate
 from distill.gui.lists.row_painting import (
     StyledText,
     facts_width,
@@ -26,7 +28,7 @@ from distill.gui.lists.row_painting import (
     whole_facts,
     write_row,
 )
-from distill.gui.lists.row_views import RenamingDelegate, source_of
+from distill.gui.lists.row_views import source_of
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import SIDE, pixmap
 from distill.library.model_entry import ModelEntry
@@ -49,7 +51,7 @@ class ModelDelegate(RenamingDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Paint a row."""
-        entry, table = index.data(ITEM_ROLE), source_of(index.model(), ModelTable)
+        entry = index.data(ITEM_ROLE)
         if not isinstance(entry, ModelEntry):
             return
         colors = theme.colors()
@@ -60,17 +62,17 @@ class ModelDelegate(RenamingDelegate):
         is_new = index.data(MARKED_ROLE)
         side = StyledText(self.tr("New"), colors.accent) if is_new else StyledText(", ".join(entry.tags), colors.muted)
         head = StyledText(entry.shown_name, colors.muted if entry.problem else colors.text), side
-        facts = [StyledText(text, colors.muted) for text in self.lines(entry, table, option)]
+        facts = [StyledText(text, colors.muted) for text in self.lines(entry, option)]
         if entry.problem is not None:
             facts[0] = StyledText(facts[0].text, colors.bad)
         write_row(painter, option, _text_area(option.rect), head, facts, entry.facts.curve, CURVE_WIDTH)
         painter.restore()
 
     @staticmethod
-    def lines(entry: ModelEntry, table: ModelTable, option: QStyleOptionViewItem) -> tuple[str, ...]:
+    def lines(entry: ModelEntry, option: QStyleOptionViewItem) -> tuple[str, ...]:
         """Return what stands under the name in a row of this width."""
         metrics, width = option.fontMetrics, facts_width(_text_area(option.rect), entry.facts.curve, CURVE_WIDTH)
-        facts = table.facts(entry)
+        facts = row_facts(entry)
         if entry.problem is not None:
             return facts[0][0], *two_lines(entry.problem, metrics, width)
         return tuple(whole_facts(line, metrics, width) for line in facts)

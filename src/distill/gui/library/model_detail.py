@@ -19,16 +19,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.config.family_catalog import FAMILIES
+from distill.gui.library.model_facts_text import facts_by_name
 from distill.gui.library.model_loss_curve import ModelCurve
 from distill.gui.library.model_sounds_list import ModelSoundsList
-from distill.gui.library.model_table import family_label
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton
 from distill.gui.widgets.empty_state import EmptyState
 from distill.gui.widgets.flow_box import FlowBox
-from distill.gui.widgets.formatting import count_of, format_bytes, format_date, format_seconds
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.plain_text import plain_tip, readable
@@ -345,54 +343,13 @@ class ModelDetail(Panel):
         self.star.setChecked(entry.starred)
 
     def _show_facts(self, entry: ModelEntry) -> None:
-        facts = entry.facts
-        losses = []
-        if facts.val_loss is not None:
-            losses.append(self.tr("{0:.4g} on held-out sounds").format(facts.val_loss))
-        if facts.train_loss is not None:
-            losses.append(self.tr("{0:.4g} on training sounds").format(facts.train_loss))
-        size = format_bytes(entry.file_bytes)
-        texts = {
-            "family": self._family_text(entry),
-            "trained": format_date(facts.trained or facts.saved),
-            "sounds": self._sounds_text(entry),
-            "epochs": self._epoch_text(facts.epochs),
-            "loss": "\n".join(losses),
-            "codebook": self._codebook_text(entry),
-            "file": self.tr("{0}, {1}, id {2}").format(entry.path.name, size, entry.model_id[:8] or "–"),
-        }
+        texts = facts_by_name(entry)
         for key, text in texts.items():
             self._values[key].setText(readable(text))
             self._values[key].setToolTip(plain_tip(text))  # where a long word has no room
             self.facts.setRowVisible(self._values[key], bool(text))
         self._values["loss"].setToolTip(self.tr("Losses can be compared within a family only."))
         self._values["file"].setToolTip(plain_tip(str(entry.path)))
-
-    def _family_text(self, entry: ModelEntry) -> str:
-        """Return the family's label and its technical name."""
-        name = family_label(entry)
-        technical = next((family.label for family in FAMILIES if family.key == entry.family), "")
-        return f"{name} ({technical})" if technical else name
-
-    def _sounds_text(self, entry: ModelEntry) -> str:
-        facts = entry.facts
-        if not facts.sounds:
-            return ""
-        count = count_of(facts.sounds, self.tr("1 sound"), self.tr("{0} sounds"))
-        named = self.tr("{0} of “{1}”").format(count, facts.dataset) if facts.dataset else count
-        return f"{named}, {format_seconds(facts.sounds_s)}" if facts.sounds_s else named
-
-    def _epoch_text(self, epoch: int) -> str:
-        """Return which epoch the weights are from: the run may have trained more."""
-        return self.tr("{0}. The model has the weights of this epoch of its run.").format(epoch) if epoch else ""
-
-    def _codebook_text(self, entry: ModelEntry) -> str:
-        health = entry.facts.codebook
-        if health is None:
-            return ""
-        return self.tr("{1:.0%} in use, in {0:.0f} levels (perplexity {2:.0f})").format(
-            health["levels"], health.get("utilization", 0), health.get("perplexity", 0)
-        )
 
     def _draw_star(self) -> None:
         is_on = self.star.isChecked()

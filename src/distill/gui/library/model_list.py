@@ -5,11 +5,17 @@ from pathlib import Path
 
 from PySide6.QtCore import QItemSelectionModel, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QStackedWidget, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QWidget
 
-from distill.config.family_catalog import FAMILIES
 from distill.gui.library.model_delegate import ModelDelegate
-from distill.gui.library.model_table import ModelFilter, ModelRows, ModelTable, Order
+from distill.gui.library.model_filter_and_order import (
+    ModelRows,
+    Order,
+    chosen_filter,
+    make_filter_combo,
+    make_order_combo,
+)
+from distill.gui.library.model_table import ModelTable
 from distill.gui.lists.list_model import ITEM_ROLE
 from distill.gui.lists.row_views import RowAction, RowView
 from distill.gui.widgets import theme
@@ -19,9 +25,6 @@ from distill.gui.widgets.input_fields import SearchField
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.gui.widgets.panel import Panel
 from distill.library.model_entry import ModelEntry
-
-#: Item data of the filter that shows starred models only; the others are keys of families, or empty for all.
-_STARRED = "*"
 
 
 class ModelView(RowView):
@@ -74,7 +77,9 @@ class ModelList(Panel):
         self.setAccessibleName(self.tr("Models"))
         self.table = ModelTable(self)
         self.rows = ModelRows(self.table, self)
-        self.search, self.only, self.order = self._make_search(), self._make_only(), self._make_order()
+        self.search, self.only, self.order = self._make_search(), make_filter_combo(), make_order_combo()
+        self.only.currentIndexChanged.connect(self._on_filter_changed)
+        self.order.currentIndexChanged.connect(lambda: self.rows.set_order(Order(self.order.currentData())))
         self.view = self._make_view()
         self.actions_by_name = self._make_actions()
         self._pages = QStackedWidget()
@@ -164,36 +169,6 @@ class ModelList(Panel):
         field.left.connect(self._on_search_left)
         return field
 
-    def _make_only(self) -> QComboBox:
-        combo = QComboBox()
-        combo.setObjectName("modelFilter")
-        combo.setAccessibleName(self.tr("Which models are shown"))
-        combo.setToolTip(self.tr("Which models are shown."))
-        combo.setMinimumContentsLength(6)
-        combo.addItem(self.tr("All models"), "")
-        combo.addItem(self.tr("Starred"), _STARRED)
-        for family in FAMILIES:
-            combo.addItem(family.plain_name, family.key)
-        combo.currentIndexChanged.connect(self._on_filter_changed)
-        return combo
-
-    def _make_order(self) -> QComboBox:
-        combo = QComboBox()
-        combo.setObjectName("modelOrder")
-        combo.setAccessibleName(self.tr("Order of the models"))
-        combo.setToolTip(self.tr("What comes first. Losses can be compared within a family only."))
-        combo.setMinimumContentsLength(6)
-        for order, text in (
-            (Order.NEWEST, self.tr("Newest")),
-            (Order.NAME, self.tr("Name")),
-            (Order.LOSS, self.tr("Lowest loss, by family")),
-            (Order.SOUNDS, self.tr("Most sounds")),
-            (Order.EPOCHS, self.tr("Latest epoch")),
-        ):
-            combo.addItem(text, order.value)
-        combo.currentIndexChanged.connect(lambda: self.rows.set_order(Order(combo.currentData())))
-        return combo
-
     def _make_view(self) -> ModelView:
         view = ModelView(self.rows)
         view.setAccessibleName(self.tr("Models"))
@@ -230,9 +205,7 @@ class ModelList(Panel):
         return next(iter(played + [row for row in usable if entries[row].facts.has_map]), 0)
 
     def _on_filter_changed(self) -> None:
-        chosen = str(self.only.currentData())
-        is_starred = chosen == _STARRED
-        self.rows.set_filter(ModelFilter(self.search.text(), is_starred, "" if is_starred else chosen))
+        self.rows.set_filter(chosen_filter(self.search.text(), self.only))
         if not self.view.currentIndex().isValid() and self.rows.rowCount():
             self._choose(0)
         self._update()

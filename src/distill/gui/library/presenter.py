@@ -1,4 +1,4 @@
-"""Carries out what the page of models requests: lists, changes with undo, imports, exports."""
+"""Carries out what the page of models requests: lists, and changes with undo."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -6,31 +6,30 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoStack
-from PySide6.QtWidgets import QFileDialog
 
 from distill.errors import LibraryError
 from distill.events import TrainingCompleteEvent
 from distill.gui.background.background_task import end_tasks
 from distill.gui.desktop.show_in_folder import reveal
-from distill.gui.library.background_library import TRASH_NAME, BackgroundLibrary, Change
+from distill.gui.library.background_library import BackgroundLibrary, Change
+from distill.gui.library.import_and_export import ModelFiles
+from distill.gui.library.model_deletion import ModelDeletion
 from distill.gui.library.model_sounds_presenter import ModelSoundsPresenter
 from distill.gui.library.page import ModelsPage
 from distill.gui.library.undo_command import LibraryChange
 from distill.gui.player.presenter import PlayerPresenter
-from distill.gui.user_errors import error_text, is_user_error
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.plain_text import in_menu
 from distill.gui.window_part import WindowPart
-from distill.library.model_library import Deletion, ModelEntry, ModelLibrary
-from distill.models.file_format import SUFFIX
-from distill.names import checked_name, slug
+from distill.library.model_library import ModelEntry
+from distill.names import checked_name
 from distill.playback.player import PlayerState, PlayerStatus
 from distill.settings import WindowSettings
 
 #: Topic of the notices about the library as a whole.
 TOPIC = "models"
-#: Topics of the notices about the model of a run that has ended, and about a model that was deleted.
-NEW_TOPIC, DELETED_TOPIC = "new model", "deleted model"
+#: Topic of the notice about the model of a run that has ended.
+NEW_TOPIC = "new model"
 
 
 class ModelsPresenter(QObject, WindowPart):
@@ -51,17 +50,19 @@ class ModelsPresenter(QObject, WindowPart):
         self._stamps: dict[Path, int] | None = None  # what was there when it was listed last
         self._came: dict[Path, ModelEntry] = {}  # since the end of the last run
         self.listening = ModelSoundsPresenter(page, playing.play, notices, self)
-        self._dialog: QFileDialog | None = None
-        self._leaving: set[Path] = set()  # models on their way to the trash; the list still has them
         #: Where models are that came back under another name, by the file and the id that they had before.
         self._paths: dict[tuple[Path, str], Path] = {}
         self._unsaved_notes: dict[Path, str] = {}  # typed, but refused by the disk; tried again at the next chance
+        self.files = ModelFiles(page, self.worker, self.show_model, notices, self)
+        self.deletion = ModelDeletion(
+            page, self.worker, self.undo_stack, self._path_of, self._note_moved, notices, self
+        )
         self.worker.listed.connect(self._on_listed)
         self.worker.reading.connect(page.list.show_reading)
         self.worker.failed.connect(self._on_failed)
         page.list.current_changed.connect(self._on_current_changed)
         page.list.hear_requested.connect(self.listening.hear)
-        page.list.import_requested.connect(self.choose_imports)
+        page.list.import_requested.connect(self.files.choose_imports)
         page.detail.tags_changed.connect(self._on_tagged)
         page.detail.notes_changed.connect(self._on_noted)
         page.detail.model_sounds.play_requested.connect(playing.play)
@@ -71,8 +72,8 @@ class ModelsPresenter(QObject, WindowPart):
             source.renamed.connect(self._on_renamed)
             source.starred.connect(self._on_starred)
             source.reveal_requested.connect(lambda entry: reveal(entry.path, self))
-            source.export_requested.connect(self.choose_export)
-            source.delete_requested.connect(self.delete)
+            source.export_requested.connect(self.files.choose_export)
+            source.delete_requested.connect(self.deletion.delete)
 
     def refresh(self) -> None:
         """List the library anew, in the background."""
@@ -193,144 +194,10 @@ class ModelsPresenter(QObject, WindowPart):
         on_failed = on_failed or self._page.detail.show_stored
         self.undo_stack.push(LibraryChange(text, self.worker, do, undo, on_done, on_failed=on_failed))
 
-    def delete(self, entry: ModelEntry) -> None:
-        """Move a model to the trash; undo brings it back.  Another request for it changes nothing."""
-        if entry.path in self._leaving:
-            return
-        self._leaving.add(entry.path)
-        moved: list[Deletion] = []
-
-        def do(library: ModelLibrary) -> Deletion:
-            moved.append(library.delete(self._path_of(entry)))
-            return moved[-1]
-
-        def undo(library: ModelLibrary) -> ModelEntry:
-            before, restored = self._path_of(entry), library.restore(moved.pop())
-            if restored.path != before:  # another model has its file name by now
-                same = [key for key, path in self._paths.items() if key[1] == entry.model_id and path == before]
-                self._paths |= dict.fromkeys([*same, (before, entry.model_id)], restored.path)
-            return restored
-
-        change = LibraryChange(
-            self.tr("Delete {0}").format(in_menu(entry.name)), self.worker,
-            do, undo, lambda deletion: self._report_deleted(deletion, entry, change), self._on_restored,
-            lambda: self._on_not_deleted(entry),
-        )  # fmt: skip
-        self.undo_stack.push(change)
-
-    def _on_not_deleted(self, entry: ModelEntry) -> None:
-        self._leaving.discard(entry.path)
-        self._notices.forget(DELETED_TOPIC)  # its button would do nothing
-
-    def _report_deleted(self, deletion: Deletion, entry: ModelEntry, change: "LibraryChange") -> None:
-        self._leaving.discard(entry.path)
-        there = deletion.in_trash
-        is_own = there is not None and there.parent.name == TRASH_NAME
-        message = (
-            self.tr("“{0}” is in the folder “{1}” of your models: there is no trash here.").format(
-                entry.shown_name, TRASH_NAME
-            )
-            if is_own
-            else self.tr("“{0}” is in the trash.").format(entry.shown_name)
-        )
-        self._notices.notify(
-            DELETED_TOPIC, message, "info",
-            NoticeAction(self.tr("Undo"), lambda: self._undo_if_last(change)) if there else None,
-        )  # fmt: skip
-
-    def _on_restored(self, restored: ModelEntry) -> None:
-        self._notices.forget(DELETED_TOPIC)
-        self._page.list.show_model(restored.path)
-
-    def _undo_if_last(self, change: "LibraryChange") -> None:
-        """Undo a deletion, and before it all later changes, as an undo stack requires."""
-        position = next((n for n in range(self.undo_stack.index()) if self.undo_stack.command(n) is change), None)
-        if position is not None:
-            self.undo_stack.setIndex(position)
-
-    # Files in and out.
-
-    def take_drop(self, paths: Sequence[Path]) -> list[Path]:
-        """Import the model files among dropped files, and return the others."""
-        models = [path for path in paths if path.suffix.lower() == SUFFIX]  # by its name: the disk may not answer
-        self.import_files(models)
-        return [path for path in paths if path not in models]
-
-    def import_files(self, paths: Sequence[Path]) -> None:
-        """Copy model files into the library and show the last one; report those that cannot be used."""
-        found: list[Path] = []
-        for number, path in enumerate(paths, 1):
-            self._import(path, found, is_last=number == len(paths))
-
-    def _import(self, path: Path, found: list[Path], is_last: bool) -> None:
-        """Import a file; ``found`` are the models of those before it, of which the last one is shown."""
-        known = {entry.path for entry in self._page.list.table.items}
-
-        def show_last() -> None:
-            if is_last and found:
-                self.show_model(found[-1])
-
-        def on_done(entry: ModelEntry) -> None:
-            text = (
-                self.tr("This model is in your models already: “{0}”.")
-                if entry.path in known
-                else self.tr("“{0}” was added to your models.")
-            )
-            self._notices.notify(f"model {path}", text.format(entry.name), "info")
-            found.append(entry.path)
-            show_last()
-
-        def on_failed(error: Exception) -> None:
-            show_last()
-            if not is_user_error(error):
-                self.worker.report(error)
-                return
-            text = self.tr("{0} was not opened: {1}").format(path.name, error_text(error))
-            self._notices.notify(f"model {path}", text, "error")
-
-        self.worker.do(lambda library: library.import_file(path), on_done, on_failed)
-
-    def choose_imports(self) -> None:
-        """Let the user choose model files to import."""
-        dialog = QFileDialog(self._page, self.tr("Import models"), str(Path.home()))
-        dialog.setObjectName("importModelDialog")
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        dialog.setNameFilters([self.tr("Distill models (*{0})").format(SUFFIX), self.tr("All files (*)")])
-        dialog.filesSelected.connect(lambda names: self.import_files([Path(name) for name in names]))
-        self._open(dialog)
-
-    def choose_export(self, entry: ModelEntry) -> None:
-        """Let the user choose where to write a copy of a model."""
-        dialog = QFileDialog(self._page, self.tr("Export a copy of “{0}”").format(entry.name), str(Path.home()))
-        dialog.setObjectName("exportModelDialog")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)  # nothing is overwritten: the copy gets a number
-        dialog.setNameFilter(self.tr("Distill models (*{0})").format(SUFFIX))
-        dialog.setDefaultSuffix(SUFFIX.removeprefix("."))
-        dialog.selectFile(f"{slug(entry.name, 'model')}{SUFFIX}")
-        dialog.fileSelected.connect(lambda name: self._export(entry, Path(name)))
-        self._open(dialog)
-
-    def _export(self, entry: ModelEntry, target: Path) -> None:
-        def on_done(path: Path) -> None:
-            self._notices.notify(
-                TOPIC, self.tr("A copy of “{0}” is in {1}.").format(entry.name, path), "info",
-                NoticeAction(self.tr("Show in folder"), lambda: reveal(path, self)),
-            )  # fmt: skip
-
-        self.worker.do(lambda library: library.export(entry.path, target), on_done)
-
-    def _open(self, dialog: QFileDialog) -> None:
-        if self._dialog is not None:
-            self._dialog.close()
-        self._dialog = dialog
-        dialog.finished.connect(lambda _result: self._on_dialog_finished(dialog))
-        dialog.open()
-
-    def _on_dialog_finished(self, dialog: QFileDialog) -> None:
-        if self._dialog is dialog:
-            self._dialog = None
-        dialog.deleteLater()
+    def _note_moved(self, entry: ModelEntry, before: Path, path: Path) -> None:
+        """Note that a model came back under another name: its file name was taken by then."""
+        same = [key for key, known in self._paths.items() if key[1] == entry.model_id and known == before]
+        self._paths |= dict.fromkeys([*same, (before, entry.model_id)], path)
 
     # What the library says, and which model is chosen.
 

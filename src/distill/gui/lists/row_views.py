@@ -1,4 +1,4 @@
-"""Lists whose rows a delegate paints: the views, editing the name of a row, its actions and its menu."""
+"""Lists whose rows a delegate paints: the views, the actions of a row and its menu."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -20,12 +20,8 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QLineEdit,
     QListView,
     QMenu,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QWidget,
 )
 
 Model = TypeVar("Model", bound=QAbstractItemModel)
@@ -35,45 +31,11 @@ AnyIndex = QModelIndex | QPersistentModelIndex
 RowAction = tuple[str, str, str | None, Callable[[Any], object]]
 
 
-class RenamingDelegate(QStyledItemDelegate):
-    """Lets the name of a row be edited in place.  A subclass paints the row.
-
-    Parameters
-    ----------
-    editor_name, editor_title
-        Object name of the editor, and what a screen reader calls it.
-    parent
-        Qt parent.
-    """
-
-    def __init__(self, editor_name: str, editor_title: str, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._editor_name, self._editor_title = editor_name, editor_title
-
-    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: AnyIndex) -> QWidget:
-        """Create the editor of the name."""
-        editor = super().createEditor(parent, option, index)
-        editor.setObjectName(self._editor_name)
-        editor.setAccessibleName(self._editor_title)
-        return editor
-
-    def setEditorData(self, editor: QWidget, index: AnyIndex) -> None:
-        """Show the name, but not over one that is being typed: Qt asks for it whenever the row changes."""
-        if not (isinstance(editor, QLineEdit) and editor.isModified()):
-            super().setEditorData(editor, index)
-
-
-# Painting.
-
-
 def source_of(model: Any, kind: type[Model]) -> Model:
     """Return the model of a kind under a view's model: this one, or the source of its proxies."""
     while not isinstance(model, kind):
         model = model.sourceModel()
     return model
-
-
-# Views.
 
 
 class PaintedRows(QListView):

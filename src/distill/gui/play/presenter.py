@@ -15,14 +15,15 @@ from distill.gui.background.background_task import Work, end_tasks
 from distill.gui.background.task_queue import TaskQueue
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.engine.engine_protocol import EngineSource
-from distill.gui.play.dot_menu import DotMenu
 from distill.gui.play.export.presenter import ExportPresenter
-from distill.gui.play.gestures import Gesture, Gestures
+from distill.gui.play.map_dot_menu import DotMenu
 from distill.gui.play.midi_osc_presenter import MidiOscPresenter
+from distill.gui.play.pads.pad_filling import PadFilling
 from distill.gui.play.pads.pad_grid import COUNT
-from distill.gui.play.pads.pad_undo import PadStep, UndoNotices
+from distill.gui.play.pads.pad_undo import PadStep
 from distill.gui.play.pads.stored_pads import PadKeeper
 from distill.gui.play.page import PlayPage
+from distill.gui.play.slider_gestures import Gesture, Gestures
 from distill.gui.play.sound_verdict_text import verdict_text, word_of
 from distill.gui.play.sound_verdicts import Verdicts
 from distill.gui.play.waveform_reader import WaveReader
@@ -37,8 +38,6 @@ from distill.settings import WindowSettings
 
 #: Topic of the notices of this page.
 TOPIC = "play"
-#: Number of variations that are put on the pads.
-VARIATIONS = 8
 #: Milliseconds without a move by a controller after which the sound at the point is generated, and without another
 #: chosen sound after which cursor and sliders show the last one: a drum roll on the pads moves them once.
 _SETTLED, _CHOSEN = 150, 80
@@ -67,7 +66,9 @@ class PlayPresenter(QObject, WindowPart):
         self._control, self._session = control, MapSession()
         self._verdicts = Verdicts(self._session, self)
         self.keeper = PadKeeper(page.pads, self._verdicts, self)
-        self._undoing = UndoNotices(self.keeper.changes, notices, TOPIC, self)
+        self._filling = PadFilling(
+            page.pads, self.keeper.changes, self._session, self._start, page.isVisible, notices, TOPIC, self
+        )
         self._entry: ModelEntry | None = None
         #: File of the open model, and when it was changed: a run that goes on writes its model again.
         self._opened: tuple[Path, int] | None = None
@@ -365,17 +366,7 @@ class PlayPresenter(QObject, WindowPart):
         """Put sounds from another page on the empty pads."""
         self.page_requested.emit()  # which may open another map, and its pads
         self.page.show_pads()
-        self.keeper.when_read(lambda: self._put_on_empty(paths))
-
-    def _put_on_empty(self, paths: Sequence[Path]) -> None:
-        pads = self.page.pads
-        empty = [number for number, pad in enumerate(pads.pads) if pad.sound is None]
-        with self.keeper.changes.within(PadStep(self.tr("Put Sounds on the Pads"))):
-            for number, path in zip(empty, paths, strict=False):
-                pads.hold(number, path)
-        if len(paths) > len(empty):
-            text = self.tr("No pad is empty for {0} of {1} sounds. Delete empties a pad.")
-            self._notices.notify(TOPIC, text.format(len(paths) - len(empty), len(paths)), "warning")
+        self.keeper.when_read(lambda: self._filling.put_on_empty(paths))
 
     def follow_file(self, before: Path, path: Path) -> None:
         """Hold a file under the name that it has now."""
@@ -415,7 +406,7 @@ class PlayPresenter(QObject, WindowPart):
         if source is not None and path != source:
             sound.morph.setChecked(False)
             if path is not None:
-                self.morph(source, path)
+                self._filling.put_morph(source, path)
 
     def compare(self) -> None:
         """Switch between the current sound and the nearest own one; if neither plays, begin with the current one."""
@@ -431,39 +422,13 @@ class PlayPresenter(QObject, WindowPart):
     # Pads.
 
     def fill_pads(self) -> None:
-        """Put generated sounds on the pads: the model's copies of the selected ones, or new ones from all over.
-
-        New ones lie between dots: at a dot, the model gives back the sound that it knows.
-        """
-        shown = self.page.map.shown
-        if shown is None:
-            return
-        selected = self.page.map.selected[:COUNT]
-        positions = [shown.positions[row] for row in selected] or [shown.between(row) for row in shown.spread(COUNT)]
-        moves, session = dict(self.page.sliders.moves()), self._session
-        step = PadStep(self.tr("Fill the Pads from the Map"))
-
-        def work(notify: Callable[[Any], None], cancel: threading.Event) -> None:
-            for number, position in enumerate(positions):
-                if cancel.is_set():
-                    return
-                notify((number, session.sound_at(position, moves), step))
-
-        self._start(work, self._replacing(step, lambda _result: None), self.tr("Filling the pads…"))
+        """Put generated sounds on the pads, as the sliders are."""
+        self._filling.fill_from_map(self.page.map, dict(self.page.sliders.moves()))
 
     def vary(self, strength: float) -> None:
         """Put variations of the current sound on the pads, from the first one on."""
-        source, session, seed = self.current, self._session, secrets.randbelow(2**31)
-        if source is not None:
-            step = PadStep(self.tr("Put Variations on the Pads"))
-            self._start_batch(
-                partial(session.variations, source, VARIATIONS, strength, seed), step, self.tr("Varying… Esc stops.")
-            )
-
-    def morph(self, first: Path, second: Path) -> None:
-        """Put the steps from one sound to another on the pads."""
-        session, step = self._session, PadStep(self.tr("Put a Morph on the Pads"))
-        self._start_batch(partial(session.morph, first, second, VARIATIONS), step, self.tr("Morphing… Esc stops."))
+        if self.current is not None:
+            self._filling.put_variations(self.current, strength)
 
     def _on_morph_toggled(self, is_on: bool) -> None:
         self._morph_from = self.current if is_on else None
@@ -491,33 +456,6 @@ class PlayPresenter(QObject, WindowPart):
                 self._play_plain,
                 self.tr("Repainting… Esc stops."),
             )
-
-    def _start_batch(self, make: Callable[[threading.Event], list[Path]], step: PadStep, text: str) -> None:
-        """Put the sounds that a function makes on the pads, and play the first."""
-
-        def work(notify: Callable[[Any], None], cancel: threading.Event) -> None:
-            for number, path in enumerate(make(cancel)):
-                notify((number, path, step))
-
-        def play_first(_result: Any) -> None:
-            if self.page.isVisible():
-                self.page.pads.strike(0)
-
-        self._start(work, self._replacing(step, play_first), text)
-
-    def _replacing(self, step: PadStep, on_done: Callable[[Any], None]) -> Callable[[Any], None]:
-        """Return what to do once sounds are on the pads: ``on_done``, and an offer to put back what they replaced."""
-        pads = self.page.pads
-        before = [pad.sound for pad in pads.pads]
-
-        def done(result: Any) -> None:
-            on_done(result)
-            count = sum(old is not None and old != pad.sound for old, pad in zip(before, pads.pads, strict=True))
-            if count:
-                text = self.tr("The sounds of {0} pads were replaced.").format(count)
-                self._undoing.offer(step, self.tr("The sound of one pad was replaced.") if count == 1 else text)
-
-        return done
 
     def _on_pad_empty(self, number: int) -> None:
         if self.current is not None:

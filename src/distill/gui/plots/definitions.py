@@ -3,7 +3,8 @@
 from PySide6.QtCore import QCoreApplication
 
 from distill.events import ACTIVE_LATENT_KL, COLLAPSE_KL, OVERFITTING_GAP
-from distill.gui.plots.legend import CurveStyle
+from distill.gui.plots.curve_style import CurveStyle
+from distill.gui.plots.marks.mark_texts import mark_styles
 from distill.gui.plots.plot import Plot
 
 #: Spans of the moving averages in points, at light, medium and strong smoothing.
@@ -48,37 +49,8 @@ def make_loss_plot() -> Plot:
             dot="s", spans=EPOCH_SPANS,
         ),
     )  # fmt: skip
-    marks = (
-        CurveStyle(
-            "best",
-            translate("Plot", "best"),
-            "good",
-            0,
-            translate("Plot", "Lowest held-out loss: the model is saved from this epoch."),
-            "o",
-            usual_value="0000",
-        ),
-        CurveStyle(
-            "checkpoints",
-            translate("Plot", "checkpoints"),
-            "muted",
-            0,
-            translate("Plot", "Saved states from which a run can be resumed."),
-            "d",
-            has_value=False,
-        ),
-        CurveStyle(
-            "previews",
-            translate("Plot", "previews"),
-            "accent",
-            0,
-            translate("Plot", "Click a mark on the axis to hear that epoch."),
-            "t2",
-            has_value=False,
-        ),
-    )
     help = translate("Plot", "How wrong the model is; lower is better. Compare values within one run only.")
-    plot = Plot("lossPlot", translate("Plot", "Loss"), curves, help=help, marks=marks, can_be_log=True)
+    plot = Plot("lossPlot", translate("Plot", "Loss"), curves, help=help, marks=mark_styles(), can_be_log=True)
     plot.set_least_share(LEAST_LOSS_SHARE)
     return plot
 

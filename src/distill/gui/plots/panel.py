@@ -25,8 +25,9 @@ from distill.gui.plots.definitions import (
     make_new_sounds_plot,
     make_rate_plot,
 )
+from distill.gui.plots.marks.mark_texts import checkpoint_text
 from distill.gui.plots.plot import Plot
-from distill.gui.plots.run_verdict_line import VerdictLine
+from distill.gui.plots.run_verdict_line import VerdictLine, best_loss_lines
 from distill.gui.plots.toolbar import PlotToolbar
 from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.plain_text import make_plain
@@ -415,9 +416,8 @@ class PlotsPanel(Panel):
         steps, epochs = self._tables.steps, self._tables.epochs
         finished = epochs["x"][-1] if epochs.count else 0.0
         newest = max(finished, steps["x"][-1] if steps.count else 0.0)
-        text = self.tr("Epoch {0}: checkpoint, from which the run can be resumed (checkpoint_epoch{1:04d}.pt)")
         return {
-            float(e + 1 if e + 1 <= finished else min(newest, e + 1)): text.format(e + 1, e) for e in self._checkpoints
+            float(e + 1 if e + 1 <= finished else min(newest, e + 1)): checkpoint_text(e) for e in self._checkpoints
         }
 
     def _show_hint(self) -> None:
@@ -426,23 +426,8 @@ class PlotsPanel(Panel):
 
     def _show_summary(self) -> None:
         """Say in words how good the loss is."""
-        losses = self._tables.epochs["val_loss"]
-        known = np.flatnonzero(np.isfinite(losses))
-        if not len(known):
-            self.summary.show_lines([])
-            return
-        first, best = losses[known[0]], int(known[np.argmin(losses[known])])
-        epoch, loss = self._tables.epochs["x"][best], f"{losses[best]:#.3g}".rstrip(".")
-        texts = [
-            self.tr("Best: epoch {0:.0f}, loss {1}.").format(epoch, loss),
-            self.tr("Best: epoch {0:.0f}.").format(epoch),
-        ]
-        share = round(100 * (1 - losses[best] / first)) if first > 0 else 0
-        if share:
-            texts.insert(0, self.tr("Best: epoch {0:.0f}, loss {1}, {2} % lower.").format(epoch, loss, share))
-            text = self.tr("Best: epoch {0:.0f}, loss {1}, {2} % lower than after epoch {3:.0f}.")
-            texts.insert(0, text.format(epoch, loss, share, self._tables.epochs["x"][known[0]]))
-        self.summary.show_lines([texts])
+        epochs = self._tables.epochs
+        self.summary.show_lines(best_loss_lines(epochs["x"], epochs["val_loss"]))
 
     # What the user does.
 

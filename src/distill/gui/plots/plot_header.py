@@ -7,7 +7,8 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
 
-from distill.gui.plots.legend import CurveStyle, LegendEntry
+from distill.gui.plots.curve_style import CurveStyle
+from distill.gui.plots.legend import LegendEntry
 from distill.gui.widgets import theme
 from distill.gui.widgets.flow_box import FlowBox
 from distill.gui.widgets.icons import icon

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject, Signal
 
-from distill.gui.plots.curve import Curve
 from distill.gui.plots.curve_data import nearest
-from distill.gui.plots.marks_overlay import Overlay
+from distill.gui.plots.curve_drawing import Curve
+from distill.gui.plots.marks.marks_overlay import Overlay
 from distill.gui.plots.plot_view import PlotView
 
 

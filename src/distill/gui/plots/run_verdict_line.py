@@ -1,12 +1,17 @@
 """What is said of the shown run above its curves: a verdict, how good the loss is, and a button with an advice."""
 
-from PySide6.QtCore import Qt, Signal
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton
 from distill.gui.widgets.labels import FewLinesLabel, ShortenedLabel
 from distill.runs.verdict import Advice, Verdict
+
+translate = QCoreApplication.translate
+Floats = NDArray[np.float64]
 
 #: Lines of text that a verdict has room for.
 LINES = 3
@@ -85,3 +90,24 @@ class VerdictLine(QWidget):
 
     def _on_clicked(self) -> None:
         self.advice_taken.emit(self._advice)
+
+
+def best_loss_lines(positions: Floats, losses: Floats) -> list[list[str]]:
+    """Return in words how good the loss is, and where it is best, from the longest wording to the shortest."""
+    known = np.flatnonzero(np.isfinite(losses))
+    if not len(known):
+        return []
+    first, best = losses[known[0]], int(known[np.argmin(losses[known])])
+    epoch, loss = positions[best], f"{losses[best]:#.3g}".rstrip(".")
+    texts = [
+        translate("PlotsPanel", "Best: epoch {0:.0f}, loss {1}.").format(epoch, loss),
+        translate("PlotsPanel", "Best: epoch {0:.0f}.").format(epoch),
+    ]
+    share = round(100 * (1 - losses[best] / first)) if first > 0 else 0
+    if share:
+        texts.insert(
+            0, translate("PlotsPanel", "Best: epoch {0:.0f}, loss {1}, {2} % lower.").format(epoch, loss, share)
+        )
+        text = translate("PlotsPanel", "Best: epoch {0:.0f}, loss {1}, {2} % lower than after epoch {3:.0f}.")
+        texts.insert(0, text.format(epoch, loss, share, positions[known[0]]))
+    return [texts]

@@ -10,19 +10,17 @@ from typing import Any
 
 from PySide6.QtCore import (
     QAbstractTableModel,
-    QCoreApplication,
     QModelIndex,
     QObject,
     QPersistentModelIndex,
-    QSortFilterProxyModel,
     Qt,
     Signal,
 )
 
+from distill.gui.previews.headings_and_tips import column_heading, epoch_heading, preview_name, preview_tip
 from distill.gui.previews.reconstruction_sources import PreviewSources
 from distill.gui.widgets.drag_and_drop import FileDragModel
-from distill.gui.widgets.plain_text import plain_tip, readable
-from distill.runs.preview_files import BEFORE_TRAINING, PreviewKind, PreviewSound, Slot
+from distill.runs.preview_files import PreviewKind, PreviewSound, Slot
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -188,13 +186,13 @@ class PreviewModel(FileDragModel, QAbstractTableModel):
 
     def epoch_heading(self, row: int, before_row: int, role: int) -> Any:
         """Return the heading of a row below another one, which is -1 for none."""
-        return _epoch_heading(self, self._epochs[row], self.change_of(row, before_row), role)
+        return epoch_heading(self._epochs[row], self.change_of(row, before_row), role)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return the heading of an epoch or of a sound."""
         if orientation is Qt.Orientation.Vertical:
             return self.epoch_heading(section, section - 1, role) if 0 <= section < len(self._epochs) else None
-        return column_heading(self, self._slots[section], role) if 0 <= section < len(self._slots) else None
+        return column_heading(self.sources, self._slots[section], role) if 0 <= section < len(self._slots) else None
 
     def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return a cell's content for a role."""
@@ -208,10 +206,10 @@ class PreviewModel(FileDragModel, QAbstractTableModel):
         if role == PLAYING_ROLE:
             return sound.path == self._playing
         if role == Qt.ItemDataRole.DisplayRole:
-            return self._name(sound)
+            return preview_name(sound)
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return self._spoken(sound)
-        return self._tip(sound) if role == Qt.ItemDataRole.ToolTipRole else None
+        return preview_tip(self.sources, sound) if role == Qt.ItemDataRole.ToolTipRole else None
 
     def sound_at(self, index: AnyIndex) -> PreviewSound | None:
         """Return the sound of a cell."""
@@ -224,117 +222,10 @@ class PreviewModel(FileDragModel, QAbstractTableModel):
         sound = self.sound_at(index)
         return None if sound is None else sound.path
 
-    def _name(self, sound: PreviewSound) -> str:
-        name = (self.tr("Sound {0}") if sound.slot.is_pair else self.tr("New sound {0}")).format(sound.number + 1)
-        return f"{name}, {epoch_text(sound.epoch)}"
-
     def _spoken(self, sound: PreviewSound) -> str:
-        parts = [self._name(sound)]
+        parts = [preview_name(sound)]
         if sound.path in self._starred:
             parts.append(self.tr("starred"))
         if sound.path == self._playing:
             parts.append(self.tr("playing"))
         return ", ".join(parts)
-
-    def _tip(self, sound: PreviewSound) -> str:
-        number = self.tr("sound {0}").format(sound.number + 1)
-        if not sound.slot.is_pair:
-            number = str(sound.number + 1)
-            text = self.tr("New sound {0}, {1}. Every epoch starts from the same random point.")
-        elif self.sources.is_trained(sound.slot):
-            text = self.tr("The model's copy of {0}, which it is trained on, {1}.")
-        else:
-            text = self.tr("The model's copy of {0}, which is held out of training, {1}.")
-        name = self.sources.name_of(sound) or number
-        return plain_tip(text.format(name, epoch_text(sound.epoch)), sound.path.name)
-
-
-def epoch_text(epoch: int) -> str:
-    """Return the text for an epoch that follows the name of a sound."""
-    if epoch == BEFORE_TRAINING:
-        return QCoreApplication.translate("Previews", "before training")
-    return QCoreApplication.translate("Previews", "epoch {0}").format(epoch + 1)
-
-
-def _epoch_heading(model: QObject, epoch: int, change: float | None, role: int) -> Any:
-    is_change = change is not None and round(100 * change) != 0
-    percent = f"{100 * change:+.0f} %".replace("-", "\N{MINUS SIGN}") if change is not None and is_change else ""
-    if role == Qt.ItemDataRole.DisplayRole:
-        heading = model.tr("Start") if epoch == BEFORE_TRAINING else str(epoch + 1)
-        return f"{heading}\n{percent}" if percent else heading
-    if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
-        text = epoch_text(epoch)
-        text = text[:1].upper() + text[1:]
-        if not percent:
-            return text
-        return model.tr("{0}: the loss on held-out sounds is {1} of that of the row above.").format(
-            text, f"{100 * (1 + (change or 0)):.0f} %"
-        )
-    if role == Qt.ItemDataRole.TextAlignmentRole:
-        return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-    return None
-
-
-def column_heading(grid: PreviewModel, slot: Slot, role: int) -> Any:
-    """Return the heading of a column, for a role: the name of a sound, and in a second line what the model knows of it.
-
-    A number stands for a name that is not known.
-    """
-    source, is_trained = grid.sources.name_at(slot), grid.sources.is_trained(slot)
-    if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-        if source is None:
-            return (grid.tr("Sound {0}") if slot.is_pair else grid.tr("New {0}")).format(slot.number + 1)
-        state = grid.tr("trained") if is_trained else grid.tr("held out")
-        is_shown = role == Qt.ItemDataRole.DisplayRole
-        return f"{readable(Path(source).stem)}\n{state}" if is_shown else f"{source}, {state}"
-    if role == Qt.ItemDataRole.ToolTipRole:
-        if slot.is_pair:
-            if is_trained:
-                text = grid.tr("The model is trained on this sound. Below: its copy at each epoch.")
-            else:
-                text = grid.tr(
-                    "The model never hears this sound in training. Below: its copy at each epoch, "
-                    "which shows how well it does with sounds that it does not know."
-                )
-            return plain_tip(source or "", text)
-        return grid.tr(
-            "A new sound. Every epoch starts from the same random point, so that you hear the model improve."
-        )
-    return None
-
-
-class StarredRows(QSortFilterProxyModel):
-    """Shows all epochs, or only those with a starred sound.
-
-    A row that loses its last star stays until the filter is set again, so that nothing moves under the cursor.
-    """
-
-    def __init__(self, grid: PreviewModel, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._grid = grid
-        self._is_on = False
-        self.setDynamicSortFilter(False)
-        self.setSourceModel(grid)
-
-    @property
-    def is_on(self) -> bool:
-        """Whether only epochs with a star are shown."""
-        return self._is_on
-
-    def set_on(self, is_on: bool) -> None:
-        """Show only the epochs with a star, or all."""
-        self._is_on = is_on
-        self.invalidate()
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return the heading of a sound, or of an epoch: its loss is compared with that of the row shown above."""
-        if orientation is not Qt.Orientation.Vertical or not 0 <= section < self.rowCount():
-            return super().headerData(section, orientation, role)
-        row, above = (self.mapToSource(self.index(n, 0)).row() for n in (section, section - 1))
-        return self._grid.epoch_heading(row, above, role)
-
-    def filterAcceptsRow(self, row: int, _parent: AnyIndex) -> bool:
-        """Return whether an epoch is shown."""
-        return not self._is_on or any(
-            self._grid.index(row, column).data(STARRED_ROLE) for column in range(self._grid.columnCount())
-        )

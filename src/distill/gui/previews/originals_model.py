@@ -6,12 +6,12 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
+from distill.gui.previews.headings_and_tips import column_heading
 from distill.gui.previews.model import (
     PLAYING_ROLE,
     SOUND_ROLE,
     STARRED_ROLE,
     PreviewModel,
-    column_heading,
 )
 from distill.gui.widgets.drag_and_drop import FileDragModel
 from distill.gui.widgets.plain_text import plain_tip
@@ -81,7 +81,9 @@ class OriginalsModel(FileDragModel, QAbstractTableModel):
         """Return the heading of a column, or what the row is."""
         if orientation is Qt.Orientation.Horizontal:
             columns = self._grid.columns
-            heading = column_heading(self._grid, columns[section], role) if 0 <= section < len(columns) else None
+            heading = (
+                column_heading(self._grid.sources, columns[section], role) if 0 <= section < len(columns) else None
+            )
             if role != Qt.ItemDataRole.DisplayRole or heading is None:
                 return heading
             name, _, state = str(heading).partition("\n")

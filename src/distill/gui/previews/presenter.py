@@ -13,7 +13,7 @@ from distill.files import write_whole
 from distill.gui.background.background_task import BackgroundTask
 from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.desktop.show_in_folder import RevealNotices, reveal
-from distill.gui.previews.model import epoch_text
+from distill.gui.previews.headings_and_tips import epoch_text
 from distill.gui.previews.panel import PreviewPanel
 from distill.gui.previews.stars import Stars
 from distill.gui.user_errors import error_text

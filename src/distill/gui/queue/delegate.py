@@ -6,8 +6,7 @@ from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from distill.gui.lists.list_model import ITEM_ROLE, MARKED_ROLE
 from distill.gui.lists.row_painting import StyledText, paint_ground, row_size, write_row
-from distill.gui.lists.row_views import source_of
-from distill.gui.queue.model import QueueModel
+from distill.gui.queue.list_row_texts import facts_text, status_text
 from distill.gui.widgets import theme
 from distill.runs.queue import FAILED, FINISHED, RUNNING, QueueEntry
 
@@ -23,7 +22,7 @@ class QueueDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Paint a row."""
-        entry, table = index.data(ITEM_ROLE), source_of(index.model(), QueueModel)
+        entry = index.data(ITEM_ROLE)
         if not isinstance(entry, QueueEntry):
             return
         colors, is_training = theme.colors(), bool(index.data(MARKED_ROLE))
@@ -32,7 +31,7 @@ class QueueDelegate(QStyledItemDelegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         paint_ground(painter, option, colors.accent if is_training else "")
         position = option.rect.adjusted(theme.MARGIN, theme.HALF, -theme.GAP, -theme.HALF)
-        state = StyledText(table.status_text(entry), color.get(entry.status, colors.muted))
-        facts = StyledText(table.facts(entry), colors.bad if entry.problem else colors.muted)
+        state = StyledText(status_text(entry, is_training), color.get(entry.status, colors.muted))
+        facts = StyledText(facts_text(entry), colors.bad if entry.problem else colors.muted)
         write_row(painter, option, position, (StyledText(entry.name, colors.text), state), (facts,), (), 0)
         painter.restore()

@@ -5,9 +5,9 @@ from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyleOptionViewItem, QWidget
 
 from distill.gui.lists.list_model import ITEM_ROLE, MARKED_ROLE
+from distill.gui.lists.renaming_delegate import RenamingDelegate
 from distill.gui.lists.row_painting import StyledText, paint_ground, row_size, write_row
-from distill.gui.lists.row_views import RenamingDelegate, source_of
-from distill.gui.runs.model import RunModel
+from distill.gui.runs.list_row_texts import facts_text, progress_text, status_text
 from distill.gui.widgets import theme
 from distill.runs.summary import RunSummary
 
@@ -29,7 +29,7 @@ class RunDelegate(RenamingDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Paint a row."""
-        run, table = index.data(ITEM_ROLE), source_of(index.model(), RunModel)
+        run = index.data(ITEM_ROLE)
         if not isinstance(run, RunSummary):
             return
         colors = theme.colors()
@@ -37,8 +37,8 @@ class RunDelegate(RenamingDelegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         paint_ground(painter, option, theme.colors().second if index.data(MARKED_ROLE) else "")
         position = option.rect.adjusted(theme.MARGIN, theme.HALF, -theme.GAP, -theme.HALF)
-        head = StyledText(run.name, colors.text), StyledText(table.status_text(run), _status_color(run.status))
-        facts = StyledText(table.facts(run), colors.muted), StyledText(table.progress_text(run), colors.muted)
+        head = StyledText(run.name, colors.text), StyledText(status_text(run), _status_color(run.status))
+        facts = StyledText(facts_text(run), colors.muted), StyledText(progress_text(run), colors.muted)
         write_row(painter, option, position, head, facts, run.progress.curve, CURVE_WIDTH)
         painter.restore()
 

@@ -1,21 +1,18 @@
 """Lists the runs on disk: reading, following, renaming, deleting."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtCore import QObject
 
 from distill import paths
 from distill.gui.background.background_task import BackgroundTask, Work
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.engine.run_state import RunState
 from distill.gui.runs.panel import RunsPanel
-from distill.gui.runs.run_deletion import delete_runs
+from distill.gui.runs.run_deletion import DeletionQuestion, delete_runs, training_text
 from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.widgets.notices import NoticeBar
-from distill.gui.widgets.plain_text import readable
 from distill.names import checked_name
 from distill.runs.loaded_run import LoadedRun
 from distill.runs.record_changes import rename_run
@@ -23,9 +20,6 @@ from distill.runs.summary import RunSummary, list_runs, with_progress
 
 #: Topic of the notices about the list of runs.
 TOPIC = "runs"
-
-#: Runs that are named in a question about them.
-NAMED = 5
 
 #: How often the row of a running run is updated.
 FOLLOW_SECONDS = 1.0
@@ -41,7 +35,7 @@ class RunsPresenter(QObject):
         self._is_stale = False
         self._followed_at = 0.0
         self._resume_next: Path | None = None
-        self._question: QMessageBox | None = None
+        self._question: DeletionQuestion | None = None
         self._to_delete: list[RunSummary] = []
         view.show_requested.connect(self.show)
         view.resume_requested.connect(self.resume)
@@ -134,43 +128,18 @@ class RunsPresenter(QObject):
         if self._question is not None or not runs:
             return
         self._to_delete = runs
-        self._question = QMessageBox(
-            QMessageBox.Icon.NoIcon,
-            self.tr("Move the run to the trash?")
-            if len(runs) == 1
-            else self.tr("Move {0} runs to the trash?").format(len(runs)),
-            self._question_text([readable(run.name) for run in runs]),
-            parent=self._view.window(),
-        )
-        self._question.setTextFormat(Qt.TextFormat.PlainText)
-        self._question.setInformativeText(self.tr("Your models stay. The sounds are not touched."))
-        self._question.setObjectName("deleteRunDialog")
-        delete = self._question.addButton(self.tr("Move to &trash"), QMessageBox.ButtonRole.AcceptRole)
-        keep = self._question.addButton(self.tr("&Keep"), QMessageBox.ButtonRole.RejectRole)
-        delete.setObjectName("deleteRunButton")
-        self._question.setDefaultButton(keep)
-        self._question.setEscapeButton(keep)
+        self._question = DeletionQuestion(runs, self._view.window())
         self._question.finished.connect(self._on_delete_answered)
         self._question.open()
-
-    def _question_text(self, names: Sequence[str]) -> str:
-        if len(names) == 1:
-            text = self.tr("The run “{0}” goes to the trash, with its curves, previews and checkpoints.")
-            return text.format(names[0])
-        named = "”, “".join(names[:NAMED])
-        text = self.tr("{0} runs go to the trash, with their curves, previews and checkpoints: “{1}”.")
-        if len(names) > NAMED:
-            text = self.tr("{0} runs go to the trash, with their curves, previews and checkpoints: “{1}” and {2} more.")
-        return text.format(len(names), named, len(names) - NAMED)
 
     def _on_delete_answered(self, _result: int) -> None:
         question, self._question = self._question, None
         runs, self._to_delete = self._to_delete, []
         if question is None:
             return
-        role = question.buttonRole(question.clickedButton())
+        is_agreed = question.is_agreed()
         question.deleteLater()
-        if role is not QMessageBox.ButtonRole.AcceptRole:
+        if not is_agreed:
             return
         shown = next((run for run in runs if run.folder == self._runs.runs.folder), None)
         training = shown if self._runs.bridge.is_running else None  # the queue has begun it meanwhile
@@ -180,8 +149,7 @@ class RunsPresenter(QObject):
                 self._runs.close_run()
             self._change(lambda _progress, _cancel: delete_runs(folders))
         if training is not None:
-            text = self.tr("“{0}” is training now. Pause it before you move it to the trash.")
-            self._notices.notify(TOPIC, text.format(training.name), "warning")
+            self._notices.notify(TOPIC, training_text(training), "warning")
 
     def _change(self, work: Work) -> None:
         task = BackgroundTask(work, self)

@@ -1,11 +1,67 @@
-"""Moves runs to the trash."""
+"""Asks whether runs are to be deleted, and moves them to the trash."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtWidgets import QMessageBox, QWidget
+
 from distill.errors import RunFolderError
 from distill.gui.desktop.system_trash import move_to_trash
+from distill.gui.widgets.plain_text import readable
 from distill.runs.run_owner import is_locked
+from distill.runs.summary import RunSummary
+
+translate = QCoreApplication.translate
+
+#: Runs that are named in a question about them.
+NAMED = 5
+
+
+class DeletionQuestion(QMessageBox):
+    """Asks whether these runs are to be moved to the trash."""
+
+    def __init__(self, runs: Sequence[RunSummary], window: QWidget) -> None:
+        super().__init__(
+            QMessageBox.Icon.NoIcon,
+            translate("RunsPresenter", "Move the run to the trash?")
+            if len(runs) == 1
+            else translate("RunsPresenter", "Move {0} runs to the trash?").format(len(runs)),
+            _question_text([readable(run.name) for run in runs]),
+            parent=window,
+        )
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setInformativeText(translate("RunsPresenter", "Your models stay. The sounds are not touched."))
+        self.setObjectName("deleteRunDialog")
+        delete = self.addButton(translate("RunsPresenter", "Move to &trash"), QMessageBox.ButtonRole.AcceptRole)
+        keep = self.addButton(translate("RunsPresenter", "&Keep"), QMessageBox.ButtonRole.RejectRole)
+        delete.setObjectName("deleteRunButton")
+        self.setDefaultButton(keep)
+        self.setEscapeButton(keep)
+
+    def is_agreed(self) -> bool:
+        """Whether the user wants them to be deleted."""
+        return self.buttonRole(self.clickedButton()) is QMessageBox.ButtonRole.AcceptRole
+
+
+def _question_text(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        text = translate("RunsPresenter", "The run “{0}” goes to the trash, with its curves, previews and checkpoints.")
+        return text.format(names[0])
+    named = "”, “".join(names[:NAMED])
+    text = translate("RunsPresenter", "{0} runs go to the trash, with their curves, previews and checkpoints: “{1}”.")
+    if len(names) > NAMED:
+        text = translate(
+            "RunsPresenter",
+            "{0} runs go to the trash, with their curves, previews and checkpoints: “{1}” and {2} more.",
+        )
+    return text.format(len(names), named, len(names) - NAMED)
+
+
+def training_text(run: RunSummary) -> str:
+    """Return why a run that is training now stays."""
+    text = translate("RunsPresenter", "“{0}” is training now. Pause it before you move it to the trash.")
+    return text.format(run.name)
 
 
 def delete_runs(folders: Sequence[Path]) -> None:

@@ -1,13 +1,28 @@
-"""Which columns of the list of sounds are shown: the wanted ones, as far as there is room for them."""
+"""The columns of the list of sounds: their headings, and which are shown, as far as there is room for them."""
 
 from collections.abc import Sequence
+from enum import IntEnum
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPoint, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHeaderView, QMenu, QTableView, QWidget
 
-from distill.gui.sounds.model import Column
 from distill.gui.widgets import theme
+
+translate = QCoreApplication.translate
+
+
+class Column(IntEnum):
+    """Columns of the model; the view has an order of its own."""
+
+    NAME = 0
+    DURATION = 1
+    RATE = 2
+    CHANNELS = 3
+    STATUS = 4
+    LEVEL = 5
+    WAVEFORM = 6
+
 
 #: Widths in device-independent pixels at the usual font; the name takes what is left, and at least this much.
 WIDTHS = {
@@ -20,6 +35,43 @@ ORDER = tuple(WIDTHS)
 _IMPORTANCE = (Column.STATUS, Column.WAVEFORM, Column.DURATION, Column.LEVEL, Column.RATE, Column.CHANNELS)
 #: What is shown until the user chooses; the others are in the menu of the header.
 _DEFAULT = (Column.STATUS, Column.WAVEFORM, Column.DURATION)
+
+
+def headings() -> tuple[str, ...]:
+    """Return what stands over the columns, by their numbers."""
+    return (
+        translate("SoundModel", "Name"),
+        translate("SoundModel", "Length"),
+        translate("SoundModel", "kHz"),
+        translate("SoundModel", "Ch."),
+        translate("SoundModel", "Status"),
+        translate("SoundModel", "Peak"),
+        translate("SoundModel", "Waveform"),
+    )
+
+
+def heading_tips() -> tuple[str, ...]:
+    """Return what the columns hold, by their numbers."""
+    return (
+        translate("SoundModel", "Name of the file. A ticked sound is trained on; clear the box to exclude it."),
+        translate("SoundModel", "How long the sound is."),
+        translate("SoundModel", "Sample rate in kHz. Whatever it is, the sound is trained on at 48 kHz."),
+        translate("SoundModel", "Channels. Whatever their number, the sound is trained on in mono."),
+        translate("SoundModel", "Held out, excluded or skipped, and why. Empty for a sound that is trained on."),
+        translate(
+            "SoundModel",
+            "Level of the loudest sample, in dB of full scale (0 is the loudest that fits). Every sound is brought "
+            "to full scale before training, so a quiet one is learned from as well as a loud one.",
+        ),
+        translate("SoundModel", "Shape of the sound, drawn as high as the row whatever its level."),
+    )
+
+
+def alignment(column: int) -> int:
+    """Return on which side of its column a text stands."""
+    left = column in (Column.NAME, Column.STATUS, Column.WAVEFORM)
+    side = Qt.AlignmentFlag.AlignLeft if left else Qt.AlignmentFlag.AlignRight
+    return int(side | Qt.AlignmentFlag.AlignVCenter)
 
 
 class SoundColumns(QObject):

@@ -2,23 +2,21 @@
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import replace
-from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt, Signal
-from PySide6.QtGui import QColor
 
 from distill.audio.scan_result import SkippedSound, SoundEntry
+from distill.gui.sounds.cell_texts_and_colors import cell_color, cell_text, cell_tip, status_text
+from distill.gui.sounds.columns import Column, alignment, heading_tips, headings
 from distill.gui.sounds.sound_row import CheckedSound, SoundRow, SoundStatus
-from distill.gui.widgets import theme
-from distill.gui.widgets.formatting import format_length, format_level
-from distill.gui.widgets.plain_text import plain_tip, short_names
+from distill.gui.widgets.plain_text import short_names
 
 if TYPE_CHECKING:
     from distill.audio.cache.waveform_overview import Overview
 
-__all__ = ["ROW_ROLE", "Column", "FilteredSounds", "SoundModel", "SoundRow", "SoundStatus"]
+__all__ = ["ROW_ROLE", "FilteredSounds", "SoundModel", "SoundRow", "SoundStatus"]
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -29,18 +27,6 @@ ROW_ROLE = Qt.ItemDataRole.UserRole + 2
 CELL_ROLE = Qt.ItemDataRole.UserRole + 3
 #: Up to so many changed rows are emitted one by one.
 _FEW_ROWS = 4
-
-
-class Column(IntEnum):
-    """Columns of the model; the view has an order of its own."""
-
-    NAME = 0
-    DURATION = 1
-    RATE = 2
-    CHANNELS = 3
-    STATUS = 4
-    LEVEL = 5
-    WAVEFORM = 6
 
 
 class SoundModel(QAbstractTableModel):
@@ -57,22 +43,7 @@ class SoundModel(QAbstractTableModel):
         self._order: list[int] = []  # numbers of the rows from top to bottom, and where each row is
         self._position: list[int] = []
         self._sorting: tuple[int, Qt.SortOrder] = (Column.NAME, Qt.SortOrder.AscendingOrder)
-        self._headings = (
-            self.tr("Name"), self.tr("Length"), self.tr("kHz"), self.tr("Ch."), self.tr("Status"), self.tr("Peak"),
-            self.tr("Waveform"),
-        )  # fmt: skip
-        self._heading_tips = (
-            self.tr("Name of the file. A ticked sound is trained on; clear the box to exclude it."),
-            self.tr("How long the sound is."),
-            self.tr("Sample rate in kHz. Whatever it is, the sound is trained on at 48 kHz."),
-            self.tr("Channels. Whatever their number, the sound is trained on in mono."),
-            self.tr("Held out, excluded or skipped, and why. Empty for a sound that is trained on."),
-            self.tr(
-                "Level of the loudest sample, in dB of full scale (0 is the loudest that fits). Every sound is brought "
-                "to full scale before training, so a quiet one is learned from as well as a loud one."
-            ),
-            self.tr("Shape of the sound, drawn as high as the row whatever its level."),
-        )
+        self._headings, self._heading_tips = headings(), heading_tips()
 
     @property
     def rows(self) -> tuple[SoundRow, ...]:
@@ -222,7 +193,7 @@ class SoundModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self._headings[section]
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(section)
+            return alignment(section)
         return self._heading_tips[section] if role == Qt.ItemDataRole.ToolTipRole else None
 
     def flags(self, index: AnyIndex) -> Qt.ItemFlag:
@@ -247,24 +218,24 @@ class SoundModel(QAbstractTableModel):
             return None
         row, column = self.shown_row(index.row()), index.column()
         if role == Qt.ItemDataRole.DisplayRole:
-            return self._text(row, column)
+            return cell_text(row, column)
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(column)
+            return alignment(column)
         if role == Qt.ItemDataRole.ForegroundRole:
-            return _color(row, column)
+            return cell_color(row, column)
         if role == ROW_ROLE:
             return row
         if role == CELL_ROLE:
-            return self._painted(row, column), _color(row, column), _alignment(column)
+            return self._painted(row, column), cell_color(row, column), alignment(column)
         return self._more(row, column, role)
 
     def _more(self, row: SoundRow, column: int, role: int) -> Any:
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._tip(row, column)
+            return cell_tip(row, column)
         if role == Qt.ItemDataRole.CheckStateRole and column == Column.NAME:
             return Qt.CheckState.Checked if row.is_usable else Qt.CheckState.Unchecked
         if role == Qt.ItemDataRole.AccessibleTextRole and column == Column.NAME:
-            return f"{row.name}, {self._status(row)}"
+            return f"{row.name}, {status_text(row)}"
         return None
 
     def _painted(self, row: SoundRow, column: int) -> str:
@@ -273,87 +244,7 @@ class SoundModel(QAbstractTableModel):
             return self._short_names.get(row.name, row.name)
         if column == Column.STATUS and row.is_usable and not row.is_held_out:
             return ""
-        return self._text(row, column)
-
-    def _text(self, row: SoundRow, column: int) -> str:
-        entry = row.entry
-        if column == Column.NAME:
-            return row.name
-        if column == Column.STATUS:
-            return self._status(row)
-        if column == Column.LEVEL:
-            return format_level(row.peak_dbfs) if row.peak_dbfs is not None else ""
-        if entry is None or column == Column.WAVEFORM:
-            return ""
-        if column == Column.DURATION:
-            return format_length(entry.duration_s)
-        return f"{entry.sample_rate / 1000:g}" if column == Column.RATE else str(entry.channels)
-
-    def _status(self, row: SoundRow) -> str:
-        if row.status is SoundStatus.SKIPPED:
-            return self.tr("Skipped: {0}").format(short_reason(row.reason))
-        if row.is_excluded:
-            return self.tr("Excluded")
-        if row.is_held_out:
-            return self.tr("Partly held out") if row.is_divided else self.tr("Held out")
-        return self.tr("Ready") if row.status is SoundStatus.READY else self.tr("Listed")
-
-    def _tip(self, row: SoundRow, column: int) -> str:
-        if column == Column.LEVEL and row.peak_dbfs is not None and row.rms_dbfs is not None:
-            return self.tr("Loudest sample {0} dBFS, mean level {1} dBFS.").format(
-                format_level(row.peak_dbfs), format_level(row.rms_dbfs)
-            )
-        first = (self._explanation(row),) if column == Column.STATUS else (str(row.path), row.reason)
-        return plain_tip(*first, *map(sentence, row.notes))
-
-    def _explanation(self, row: SoundRow) -> str:
-        if row.status is SoundStatus.SKIPPED:
-            return self.tr("Skipped: {0}. Repair or replace the file, and open the folder again.").format(row.reason)
-        if row.is_excluded:
-            return self.tr("Excluded by you. Tick its box, or press Insert, to train on it again.")
-        if row.is_divided:
-            return self.tr(
-                "Partly held out: the next training learns from the beginning of this long sound and measures with "
-                "its end. A chunk between the two is used for neither."
-            )
-        if row.is_held_out:
-            return self.tr(
-                "Held out: the next training does not learn from this sound. It uses the sound to measure whether the "
-                "model has learned what your sounds have in common, or is only memorising them. The choice depends on "
-                "the content of all sounds; adding or excluding sounds may change it."
-            )
-        if row.status is SoundStatus.READY:
-            return self.tr("Ready to train on.")
-        return self.tr("Found; not yet decoded.")
-
-
-def short_reason(reason: str) -> str:
-    """Return why a file is skipped, as a phrase behind a colon: ``is silent`` becomes ``silent``."""
-    return reason.removeprefix("is ")
-
-
-def sentence(phrase: str) -> str:
-    """Return a phrase of the decoder as a sentence."""
-    return f"{phrase[:1].upper()}{phrase[1:]}."
-
-
-def _alignment(column: int) -> int:
-    left = column in (Column.NAME, Column.STATUS, Column.WAVEFORM)
-    side = Qt.AlignmentFlag.AlignLeft if left else Qt.AlignmentFlag.AlignRight
-    return int(side | Qt.AlignmentFlag.AlignVCenter)
-
-
-def _color(row: SoundRow, column: int) -> QColor | None:
-    current = theme.colors()
-    if row.is_excluded and row.status is not SoundStatus.SKIPPED:
-        return QColor(current.disabled)
-    if row.status is SoundStatus.SKIPPED:
-        return QColor(current.muted)
-    if column == Column.STATUS:
-        if row.is_held_out:
-            return QColor(current.second)
-        return QColor(current.good if row.status is SoundStatus.READY else current.muted)
-    return None if column == Column.NAME else QColor(current.muted)
+        return cell_text(row, column)
 
 
 def _sort_key(row: SoundRow, column: int) -> Any:

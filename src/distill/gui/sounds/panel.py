@@ -8,7 +8,8 @@ from PySide6.QtCore import QEvent, QModelIndex, QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QToolButton, QWidget
 
 from distill.audio.scan_result import ScanResult
-from distill.gui.sounds.model import ROW_ROLE, FilteredSounds, SoundModel, short_reason
+from distill.gui.sounds.cell_texts_and_colors import short_reason
+from distill.gui.sounds.model import ROW_ROLE, FilteredSounds, SoundModel
 from distill.gui.sounds.sound_row import CheckedSound, SoundRow, SoundStatus
 from distill.gui.sounds.totals_line import TotalsLine
 from distill.gui.sounds.view import SoundView

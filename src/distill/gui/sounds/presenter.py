@@ -17,23 +17,17 @@ from distill.config.training import TrainingConfig
 from distill.gui.background.background_task import BackgroundTask
 from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.desktop.show_in_folder import reveal
-from distill.gui.sounds.exclusions import Choice, Exclusions
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.sounds.sound_loader import Scan, SoundLoader
-from distill.gui.sounds.sound_row import CheckedSound, SoundRow, SoundStatus
+from distill.gui.sounds.sound_row import CheckedSound, SoundStatus
 from distill.gui.sounds.split_finder import Split, SplitFinder
-from distill.gui.widgets.formatting import format_length
+from distill.gui.sounds.training_set_warnings import TrainingSetWarnings
+from distill.gui.sounds.undoable_choices import Choice, Exclusions
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.window_part import WindowPart
 from distill.settings import WindowSettings
 from distill.training.data.known_split import KnownSplit
 
-#: Topics of the notices about skipped sounds, about a folder without any, and about a poor training set.
-TOPIC, EMPTY_TOPIC, MATERIAL_TOPIC = "sounds", "empty folder", "material"
-#: Share of the total duration above which one file is said to be most of the material.
-DOMINANT_SHARE = 0.8
-#: Held-out sounds that are shorter than this together measure little.
-SHORTEST_HELD_OUT_SECONDS = 0.05
 #: Changes are saved once there has been none for this long.
 SETTLED_MILLISECONDS = 500
 
@@ -52,7 +46,7 @@ class SoundsPresenter(QObject, WindowPart):
 
     def __init__(self, browser: SoundsPanel, notices: NoticeBar, parent: QObject) -> None:
         super().__init__(parent)
-        self._browser, self._notices = browser, notices
+        self._browser = browser
         self.loader = SoundLoader(self)
         self.exclusions = Exclusions(self)
         self._scan: Scan | None = None
@@ -60,7 +54,7 @@ class SoundsPresenter(QObject, WindowPart):
         self._folders: frozenset[Path] = frozenset()  # those of them that are folders
         self._demo: BackgroundTask | None = None  # generates the demo sounds, which are then listed
         self._starts = StartFolders(self)
-        self._material_text = self._skipped_text = ""  # an unchanged notice is not shown again over a newer one
+        self._warnings = TrainingSetWarnings(notices)
         defaults = TrainingConfig()
         self._known: KnownSplit | None = None  # of the model that the next training starts from
         self._share, self._chunk_seconds = defaults.val_fraction, defaults.chunk_duration_s
@@ -150,7 +144,7 @@ class SoundsPresenter(QObject, WindowPart):
         """
         new = tuple(dict.fromkeys(path.absolute() for path in roots))
         self._forget_demo()
-        self._notices.forget(EMPTY_TOPIC)
+        self._warnings.forget_empty()
         if self._before is None and set(new) != set(self.roots):  # otherwise the search for others is still under way
             self._before = self.exclusions.choice
         self._load(new)
@@ -167,9 +161,7 @@ class SoundsPresenter(QObject, WindowPart):
             self._load(self.roots)
 
     def _load(self, roots: Sequence[Path], is_restored: bool = False) -> None:
-        for topic in (TOPIC, MATERIAL_TOPIC):
-            self._notices.forget(topic)
-        self._skipped_text = self._material_text = ""
+        self._warnings.forget()
         self._read(roots, is_restored)
 
     def _read(self, roots: Sequence[Path], is_restored: bool = False, removed: frozenset[Path] | None = None) -> None:
@@ -244,7 +236,7 @@ class SoundsPresenter(QObject, WindowPart):
 
     def _on_failed(self, error: Exception) -> None:
         self._browser.show_busy("")
-        self._notices.notify_error(TOPIC, error, self.tr("The sounds could not be read: {0}"))
+        self._warnings.report_error(error)
 
     def _on_scanned(self, found: Scan) -> None:
         before, self._before = self._before, None
@@ -254,22 +246,12 @@ class SoundsPresenter(QObject, WindowPart):
         else:
             self._show_scan(found)
         if is_empty and found.requested and not found.drops_missing:
-            self._notices.notify(EMPTY_TOPIC, self._empty_text())
+            self._warnings.report_empty()
             return
         if found.folders and not is_empty:
             self.folders_shown.emit(list(found.folders))
         if before is not None and not set(before.roots) & set(self.roots):
             self.replaced.emit()
-
-    def _empty_text(self) -> str:
-        return self.tr("There are no sounds in there. Choose a folder with audio files.")
-
-    def _notify_of_list(self, topic: str, text: str) -> None:
-        """Show a notice about the list, behind that about a folder without sounds: it is the answer to the user."""
-        is_empty_shown = self._notices.has(EMPTY_TOPIC)
-        self._notices.notify(topic, text, "warning")
-        if is_empty_shown:
-            self._notices.notify(EMPTY_TOPIC, self._empty_text())
 
     def _show_scan(self, found: Scan) -> None:
         """List what a scan has found, without the removed files."""
@@ -287,14 +269,14 @@ class SoundsPresenter(QObject, WindowPart):
         rows = self._browser.table.rows  # a sound that was removed and has come back is not checked yet
         self.loader.check(row.entry for row in rows if row.status is SoundStatus.LISTED and row.entry is not None)
         self._update_split()
-        self._report_skipped()
+        self._warnings.report_skipped(self._browser.skipped())
         self.sounds_changed.emit()
 
     def _on_checked(self, results: list[CheckedSound]) -> None:
         self._browser.show_checked(results)
         self._update_split()
         if any(result.reason is not None for result in results):
-            self._report_skipped()
+            self._warnings.report_skipped(self._browser.skipped())
             self.sounds_changed.emit()
 
     def _on_exclusions_changed(self) -> None:
@@ -327,58 +309,13 @@ class SoundsPresenter(QObject, WindowPart):
     def _show_split(self, split: Split | None) -> None:
         if split is None:
             self._browser.show_held_out(None)
-            self._notices.forget(MATERIAL_TOPIC)
-            self._material_text = ""
+            self._warnings.forget_material()
             return
         self._browser.show_held_out(split.held_out, split.divided)
-        self._report_material([row for row in self._browser.table.rows if row.is_usable], split)
-
-    def _report_material(self, rows: Sequence[SoundRow], split: Split) -> None:
-        """Warn about sounds that can be decoded but are unlikely to give a good model."""
-        text = self._material_problem(rows, split)
-        if not text:
-            self._notices.forget(MATERIAL_TOPIC)
-        elif text != self._material_text:
-            self._notify_of_list(MATERIAL_TOPIC, text)
-        self._material_text = text
-
-    def _material_problem(self, rows: Sequence[SoundRow], split: Split) -> str:
-        seconds = {row.path: row.entry.duration_s if row.entry is not None else 0.0 for row in rows}
-        total, distinct = sum(seconds.values()), len({row.content_hash for row in rows})
-        if distinct <= len(rows) // 2:
-            if distinct == 1:
-                return self.tr("All {0} files are copies of one sound. Add more sounds.").format(len(rows))
-            text = self.tr("Of {0} files only {1} are different: the others are copies. Add more sounds.")
-            return text.format(len(rows), distinct)
-        longest = max(rows, key=lambda row: seconds[row.path])
-        if len(rows) > 1 and seconds[longest.path] > DOMINANT_SHARE * total:
-            share = round(100 * seconds[longest.path] / total)
-            text = self.tr(
-                "{0} is {1} % of the material, but counts as one sound of {2}. "
-                "To make it count more, cut it into several files."
-            )
-            return text.format(longest.name, share, len(rows))
-        if split.seconds < SHORTEST_HELD_OUT_SECONDS:
-            text = self.tr("The held-out sounds last only {0} together, so the loss says little. Add more sounds.")
-            return text.format(format_length(split.seconds))
-        return ""
+        self._warnings.report_material([row for row in self._browser.table.rows if row.is_usable], split)
 
     def _on_copy_requested(self, files: list[Path]) -> None:
         data = QMimeData()
         data.setText("\n".join(str(path) for path in files))
         data.setUrls([QUrl.fromLocalFile(str(path)) for path in files])  # for a file manager, or a DAW
         QApplication.clipboard().setMimeData(data)
-
-    def _report_skipped(self) -> None:
-        rows = self._browser.skipped()
-        text = ""
-        if len(rows) == 1:
-            text = self.tr("Skipped: {0}, {1}.").format(rows[0].path.name, rows[0].reason)
-        elif rows:
-            text = self.tr("{0} files are skipped; the list says why. One of them: {1}, {2}.")
-            text = text.format(len(rows), rows[0].path.name, rows[0].reason)
-        if not text:
-            self._notices.forget(TOPIC)
-        elif text != self._skipped_text:
-            self._notify_of_list(TOPIC, text)
-        self._skipped_text = text

@@ -19,8 +19,8 @@ from PySide6.QtWidgets import QAbstractItemView, QMenu, QStyleOptionViewItem, QT
 
 from distill.gui.lists.play_on_click import Audition
 from distill.gui.sounds.cell_delegates import NameDelegate, PlainDelegate, WaveformDelegate
-from distill.gui.sounds.columns import SoundColumns
-from distill.gui.sounds.model import ROW_ROLE, AnyIndex, Column, FilteredSounds
+from distill.gui.sounds.columns import Column, SoundColumns
+from distill.gui.sounds.model import ROW_ROLE, AnyIndex, FilteredSounds
 from distill.gui.sounds.sound_row import SoundRow, SoundStatus
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets.focus import FocusFrame

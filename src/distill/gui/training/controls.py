@@ -23,10 +23,17 @@ from distill.config.family_catalog import FAMILIES, FamilyInfo, family_info
 from distill.config.training import OverfittingPreset
 from distill.events import EpochMetrics, PreparationProgress, VQEpochMetrics
 from distill.gui.engine.run_state import RunState
-from distill.gui.training.family_delegate import DETAIL_ROLE, FamilyDelegate
+from distill.gui.training.family_menu import DETAIL_ROLE, family_detail, fill_family_menu
+from distill.gui.training.run_state_messages import (
+    finishing_text,
+    idle_text,
+    position_text,
+    preparing_text,
+    stopping_text,
+    training_text,
+)
 from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton
-from distill.gui.widgets.formatting import format_time_left
 from distill.gui.widgets.labels import ElidedLabel, ShortenedLabel
 from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.plain_text import plain_tip, readable
@@ -35,10 +42,6 @@ from distill.training.steps.eta import TimeLeft
 
 #: Steps of the progress bar.
 PROGRESS_STEPS = 1000
-
-#: Width of the open family menu, in device-independent pixels.
-FAMILY_MENU_WIDTH = 280
-
 
 #: Lines for what the next run will take.
 ESTIMATE_LINES = 2
@@ -83,7 +86,7 @@ class TrainingControls(Panel):
         self.header.insertWidget(1, self.name, 3)
         self._epoch_seconds: dict[str, float] = {}
         self._sound_count = 0
-        self._fill_family()
+        fill_family_menu(self.family)
         self._fill_preset()
         self._fill_epochs()
         self.advanced = self._make_advanced()
@@ -169,17 +172,13 @@ class TrainingControls(Panel):
         if state is RunState.PREPARING:
             self._left, self._position = TimeLeft(), ""
             self.progress.setRange(0, 0)
-            self.show_message(self.tr("Preparing…"))
+            self.show_message(preparing_text())
         elif state is RunState.TRAINING:
             self.progress.setRange(0, PROGRESS_STEPS)
             self._clock.start()
         elif state is RunState.STOPPING:
             self._clock.stop()
-            self.show_message(
-                self.tr("Finishing: measuring the last epoch…")
-                if self._is_finishing
-                else self.tr("Pausing: a checkpoint is being written…")
-            )
+            self.show_message(stopping_text(self._is_finishing))
         else:
             self._clock.stop()
             self.progress.setRange(0, PROGRESS_STEPS)
@@ -231,8 +230,7 @@ class TrainingControls(Panel):
             self.show_message(f"{stage}{counts}…")
             return
         work, left = f"{stage[:1].lower() + stage[1:]}{counts}", self._left.of_stage(progress)
-        text = self.tr("Finishing: {0}…") if left is None else self.tr("Finishing: {0} · {1} left")
-        self.show_message(text.format(work, self._time_left(left or 0.0)))
+        self.show_message(finishing_text(work, left))
 
     def show_position(self, epoch: int, total_epochs: int, share_of_epoch: float, epoch_seconds: float) -> None:
         """Show the position in the run; ``epoch`` counts from 0.
@@ -244,7 +242,7 @@ class TrainingControls(Panel):
         if self._state is RunState.TRAINING:
             self.progress.setRange(0, PROGRESS_STEPS)
             self.progress.setValue(round(PROGRESS_STEPS * (epoch + share_of_epoch) / max(total_epochs, 1)))
-            position = self.tr("Epoch {0} of {1}").format(min(epoch + 1, total_epochs), total_epochs)
+            position = position_text(epoch, total_epochs)
             if position != self._position:
                 self._position = position
                 self._report_time()
@@ -279,8 +277,7 @@ class TrainingControls(Panel):
         self._report_message()
 
     def _report_message(self) -> None:
-        nothing = self.tr("Ready when you are.") if self._has_sounds else self.tr("Choose some sounds to begin with.")
-        self.eta.setText(self._message or nothing)
+        self.eta.setText(self._message or idle_text(self._has_sounds))
         self.eta.setToolTip(plain_tip(self.eta.text(), self._computing) if self._computing else "")
         self.status_changed.emit("" if self._state is RunState.IDLE else self._message)
 
@@ -291,17 +288,7 @@ class TrainingControls(Panel):
     def _report_time(self) -> None:
         if self._state is not RunState.TRAINING or not self._position:
             return
-        seconds = self._left.seconds()
-        if seconds is None:
-            hearing = self.tr("{0} · previews come at its end").format(self._position)
-            self.show_message(hearing if self._is_first else self._position)
-            return
-        about = self.tr("about ") if self._left.is_guess else ""
-        self.show_message(self.tr("{0} · {1} left").format(self._position, about + self._time_left(seconds)))
-
-    def _time_left(self, seconds: float) -> str:
-        """Return a time left for people: while there is work, it is never 0."""
-        return format_time_left(seconds) if round(seconds) >= 1 else self.tr("a moment")
+        self.show_message(training_text(self._position, self._left.seconds(), self._left.is_guess, self._is_first))
 
     def _on_family_changed(self) -> None:
         info = family_info(self.family_key)
@@ -358,21 +345,11 @@ class TrainingControls(Panel):
 
     # How it is built.
 
-    def _fill_family(self) -> None:
-        self.family.setObjectName("familyCombo")
-        self.family.setAccessibleName(self.tr("Model family"))
-        self.family.setItemDelegate(FamilyDelegate(self.family))
-        for row in FAMILIES:
-            self.family.addItem(row.plain_name, row.key)
-            self.family.setItemData(self.family.count() - 1, row.label, DETAIL_ROLE)
-        self.family.view().setMinimumWidth(theme.roomy(FAMILY_MENU_WIDTH))
-
     def _family_detail(self, info: FamilyInfo) -> str:
         seconds = self._epoch_seconds.get(info.key)
         if seconds is None or not self._sound_count:
             return info.label
-        left = format_time_left(seconds * self._sound_count * self.epochs.value())
-        return self.tr("{0} · about {1}").format(info.label, left)
+        return family_detail(info, seconds * self._sound_count * self.epochs.value())
 
     def _show_families(self) -> None:
         for row, info in enumerate(FAMILIES):

@@ -1,6 +1,5 @@
 """Shows the current run in controls, plots, previews and notices, and carries out what the controls request."""
 
-import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -13,7 +12,6 @@ from distill import paths
 from distill.config.family_catalog import FamilyInfo, family_info
 from distill.config.training import AnyConfig
 from distill.events import (
-    UNSAVED,
     EpochMetrics,
     PreviewEvent,
     StepMetrics,
@@ -33,18 +31,16 @@ from distill.gui.training.advanced_settings_panel import SettingsPanel
 from distill.gui.training.advanced_settings_presenter import SettingsPresenter
 from distill.gui.training.controls import TrainingControls
 from distill.gui.training.missing_sounds_notice import SoundLocator
+from distill.gui.training.run_state_messages import end_text, finished_text, interruption_text, state_text
 from distill.gui.training.starting_model_choice import StartChooser
 from distill.gui.training.unsaved_model_offer import UnsavedModelOffer
-from distill.gui.widgets.formatting import count_of
 from distill.gui.widgets.notices import Level, NoticeBar
-from distill.gui.widgets.plain_text import readable
 from distill.gui.window_part import WindowPart
 from distill.metrics_history import AnyHistory, MetricsHistory
 from distill.names import free_name
 from distill.runs.loaded_run import LoadedRun
 from distill.runs.preview_files import PreviewSound
 from distill.runs.queue import QueueEntry
-from distill.runs.run_owner import host_name
 from distill.settings import WindowSettings
 from distill.training.steps.eta import GUESS_SECONDS, GUESS_STEPS
 
@@ -288,54 +284,15 @@ class TrainingPresenter(QObject, WindowPart):
         self._followed_previews = {sound.path for sound in run.previews}
         self._show_losses(run.history)
         self._previews.show_family(info)
-        self._controls.show_message(self._state_text(run))
+        self._controls.show_message(state_text(run))
         self._followed = run if run.host is not None else None
         if run.host is None:  # otherwise its sounds are on the other computer, and nothing has happened to it
             if run.record.status != "finished":
                 self._locator.report(run.record, run.missing)
-            self._report_interruption(run)  # the newest notice is in front
+            if run.record.status == "running":
+                self._on_noticed("interrupted", interruption_text(run), "warning")  # the newest notice is in front
         self.run_changed.emit()
         self._report_codes(info)
-
-    def _state_text(self, run: LoadedRun) -> str:
-        """Return where an opened run stands: ``bells · Paused at epoch 2 of 200``."""
-        status, done, asked = run.record.status, len(run.history.epochs), run.record.epochs_asked
-        name = run.record.model_name or run.folder.name
-        if run.host is not None:
-            where = (
-                self.tr("Training in another Distill, epoch {0} of {1}")
-                if run.host == host_name()
-                else self.tr("Training on {host}, epoch {0} of {1}")
-            )
-            return f"{name} · {where.format(done, asked, host=readable(run.host))}"
-        texts = {
-            "finished": self.tr("Finished at epoch {0} of {1}"),
-            "failed": self.tr("Failed at epoch {0} of {1}"),
-            UNSAVED: self.tr("Could not be saved at epoch {0} of {1}"),
-            "running": self.tr("Interrupted at epoch {0} of {1}"),
-        }
-        text = texts.get(status, self.tr("Paused at epoch {0} of {1}")).format(done, asked)
-        origin = run.record.origin_text
-        return f"{name} · {text}" + (" · " + self.tr("from {0}").format(origin) if origin else "")
-
-    def _report_interruption(self, run: LoadedRun) -> None:
-        """Say after a crash what was lost, and from where Resume continues."""
-        if run.record.status != "running":
-            return
-        done, asked = len(run.history.epochs), run.record.epochs_asked
-        name = run.record.model_name or run.folder.name
-        if run.checkpoint_epoch is None:
-            text = self.tr("“{0}” was interrupted before its first checkpoint. Resume starts it again.").format(name)
-        else:
-            again = max(0, done - math.ceil(run.kept))
-            texts = (
-                self.tr("“{0}” was interrupted at epoch {1} of {2}. Resume continues after epoch {3}."),
-                self.tr("“{0}” was interrupted at epoch {1} of {2}. Resume continues within epoch {3}."),
-            )
-            text = texts[run.kept % 1 > 0].format(name, done, asked, math.ceil(run.kept))
-            if again:
-                text += " " + count_of(again, self.tr("1 epoch is lost."), self.tr("{0} epochs are lost."))
-        self._on_noticed("interrupted", text, "warning")
 
     def _on_grown(self) -> None:
         """Show what another process has trained meanwhile."""
@@ -344,7 +301,7 @@ class TrainingPresenter(QObject, WindowPart):
             self._plots.mark_changed()
             self._show_losses(run.history)
             self._controls.show_progress(run.share_done)
-            self._controls.show_message(self._state_text(run))
+            self._controls.show_message(state_text(run))
 
     def _on_previews_found(self, previews: Sequence[PreviewSound]) -> None:
         if self._followed is None:
@@ -421,18 +378,9 @@ class TrainingPresenter(QObject, WindowPart):
     def _on_run_ended(self, ending: TrainingCompleteEvent) -> None:
         done, total = len(self.bridge.history.epochs), self.bridge.total_epochs
         self._has_set_epochs = False  # while it trained, the field was for the next run
-        texts = {
-            "finished": self.tr("Finished. The model is on the Models page."),
-            "stopped": self.tr("Paused at epoch {0} of {1}.").format(done, total),
-            "failed": self.tr("The training failed: see the notice above."),
-            UNSAVED: self.tr("The model could not be saved: see the notice above."),
-        }
-        if done < total and not self._is_finished_by_user:
-            text = self.tr("Finished at epoch {0} of {1}: it no longer improved. The model is on the Models page.")
-            texts["finished"] = text.format(done, total)
         if self.bridge.unsaved_model is not None:
             self.unsaved.offer(self.bridge.unsaved_model, ending.error or "", self.runs.folder)
-        self._controls.show_message(texts[ending.outcome])
+        self._controls.show_message(end_text(ending.outcome, done, total, self._is_finished_by_user))
         self._controls.show_speeds(self._epoch_seconds, len(self._sounds.usable()))
         if ending.outcome == "finished":
             self.unsaved.forget(self.runs.folder)
@@ -443,7 +391,7 @@ class TrainingPresenter(QObject, WindowPart):
             self._report_codes(family_info(self.bridge.config.family))
 
     def _on_marked_finished(self) -> None:
-        self._controls.show_message(self.tr("Finished. The model is on the Models page."))
+        self._controls.show_message(finished_text())
         self._controls.show_progress(1.0)
 
     def _report_codes(self, info: FamilyInfo) -> None:

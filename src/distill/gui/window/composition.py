@@ -227,8 +227,8 @@ def _connect_models(frame: Frame, parts: Parts, panel: GeneratePanel) -> None:
     models.listed.connect(parts.play.page.show_models)
     parts.play.page.model_requested.connect(parts.models_page.list.show_model)
     parts.play.page_requested.connect(lambda: frame.pages.open_page(PLAY))
-    parts.making.file_moved.connect(parts.play.follow_file)
-    parts.making.file_moved.connect(parts.playing.follow_file)
+    parts.making.history.file_moved.connect(parts.play.follow_file)
+    parts.making.history.file_moved.connect(parts.playing.follow_file)
     for sounds in (frame.browser, parts.previews, panel.history):
         sounds.play_page_requested.connect(parts.play.take_sound)
         sounds.pads_requested.connect(parts.play.put_on_pads)

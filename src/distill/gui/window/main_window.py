@@ -18,17 +18,18 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QEvent, QObject, QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPaintEvent, QSessionManager
-from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox
+from PySide6.QtWidgets import QApplication, QMainWindow
 
 from distill import diagnostics
 from distill.gui.background.background_task import end_tasks
 from distill.gui.engine.run_state import RunState
-from distill.gui.user_errors import error_text, is_user_error
+from distill.gui.user_errors import is_user_error
 from distill.gui.widgets import theme
 from distill.gui.widgets.drag_and_drop import accept_copy
 from distill.gui.widgets.plain_text import make_plain
 from distill.gui.window.frame import Frame
 from distill.gui.window.pages import MODELS, TRAINING
+from distill.gui.window.quit_question import QuitQuestion, unsaved_text
 from distill.gui.window.settings_damage import damage_text
 from distill.models.file_format import SUFFIX
 from distill.settings import WindowSettings
@@ -96,7 +97,7 @@ class MainWindow(QMainWindow):
         self._asks_before_closing = True
         self._is_session_ending = False
         self._has_warned = False  # that something cannot be saved; closing again closes all the same
-        self._question: QMessageBox | None = None
+        self._question: QuitQuestion | None = None
         self.menuBar().addMenu(" ")  # keeps its height until the menus come
         self.frame = Frame(self)
         self.thumbnails, self.browser, self.controls = self.frame.thumbnails, self.frame.browser, self.frame.controls
@@ -272,7 +273,7 @@ class MainWindow(QMainWindow):
         if dropped := _dropped_paths(event):
             accept_copy(event)
             self.complete()
-            others = self.models.take_drop(dropped)
+            others = self.models.files.take_drop(dropped)
             if others and self.pages.currentIndex() == MODELS:
                 self.making.take_drop(others)
             elif others:
@@ -314,8 +315,7 @@ class MainWindow(QMainWindow):
         if not expected or self._has_warned or not self._asks_before_closing:
             return True
         self._has_warned = True
-        text = self.tr("Some changes could not be saved: {0}. Close the window again to quit without them.")
-        self.notices.notify(CLOSE_TOPIC, text.format(error_text(expected[0]).rstrip(".")), "error")
+        self.notices.notify(CLOSE_TOPIC, unsaved_text(expected[0]), "error")
         return False
 
     def _shut_down(self) -> None:
@@ -331,38 +331,17 @@ class MainWindow(QMainWindow):
             self.parts.engine_loader.wait()
 
     def _ask_before_closing(self) -> None:
-        if self._question is not None:
-            return
-        self._question = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Quit Distill?"), "", parent=self)
-        self._question.setObjectName("quitDialog")
-        self._question.setDefaultButton(self._question.addButton("", QMessageBox.ButtonRole.AcceptRole))
-        self._question.setEscapeButton(self._question.addButton("", QMessageBox.ButtonRole.RejectRole))
-        self._word_question()
-        self._question.finished.connect(self._on_answered)
-        self._question.open()  # not exec: the training's events are still shown
-
-    def _word_question(self) -> None:
-        """Ask what is true now: a training may end, or another one of the queue begin, while the question is open."""
         if self._question is None:
-            return
-        stop, keep = self._question.defaultButton(), self._question.escapeButton()
-        if self.runs.bridge.state is RunState.IDLE:
-            self._question.setText(self.tr("The training has ended."))
-            stop.setText(self.tr("&Quit"))
-            keep.setText(self.tr("&Go on"))
-        else:
-            self._question.setText(
-                self.tr("Training is running. It will be stopped with a checkpoint, and you can resume it later.")
-            )
-            stop.setText(self.tr("&Stop and quit"))
-            keep.setText(self.tr("&Keep training"))
+            self._question = QuitQuestion(self, self.runs.bridge.state)
+            self._question.finished.connect(self._on_answered)
+            self._question.open()  # not exec: the training's events are still shown
 
     def _on_answered(self, _result: int) -> None:
         question, self._question = self._question, None
         if question is not None:
-            role = question.buttonRole(question.clickedButton())
+            is_agreed = question.is_agreed()
             question.deleteLater()
-            if role is QMessageBox.ButtonRole.AcceptRole:
+            if is_agreed:
                 self._stop_and_close()
 
     def _stop_and_close(self) -> None:
@@ -373,7 +352,8 @@ class MainWindow(QMainWindow):
             self.close()
 
     def _on_run_state_changed(self, state: RunState) -> None:
-        self._word_question()
+        if self._question is not None:
+            self._question.ask_about(state)
         if state is not RunState.IDLE or not self._is_closing:
             return
         if self.runs.bridge.unsaved_model is not None and self._asks_before_closing:

@@ -45,7 +45,7 @@ def make_menus(window: QMainWindow, frame: Frame, parts: Parts, open_folder: Cal
         parts.run_list.other,
         _add(file, window.tr("Open run…"), "Ctrl+Shift+O", partial(_open_run, frame, parts)),
     )
-    _add(file, window.tr("Import models…"), "Ctrl+I", parts.models.choose_imports)
+    _add(file, window.tr("Import models…"), "Ctrl+I", parts.models.files.choose_imports)
     file.addSeparator()
     _add_exports(window, parts, file.addMenu(window.tr("Export curves")))
     file.addSeparator()

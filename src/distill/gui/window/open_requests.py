@@ -42,7 +42,7 @@ class OpenRequests(QObject):
         if path.suffix.lower() != MODEL_SUFFIX:  # by its name: the disk may not answer
             self._window.open_folder(path)
         elif self._waiting is None:
-            self._window.models.import_files([path])
+            self._window.models.files.import_files([path])
         else:
             self._waiting.append(path)
 
@@ -66,4 +66,4 @@ class OpenRequests(QObject):
     def _on_ready(self) -> None:
         waiting, self._waiting = self._waiting or [], None
         for path in waiting:
-            self._window.models.import_files([path])
+            self._window.models.files.import_files([path])

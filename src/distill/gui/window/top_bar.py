@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStyle, QWidget
 from distill.gui.widgets import theme
 from distill.gui.widgets.labels import ElidedLabel
 from distill.gui.widgets.notices import NoticeBar
-from distill.gui.window.pages import PageSwitch
+from distill.gui.window.page_switch import PageSwitch
 
 #: Width of the state of the training, in device-independent pixels.
 STATUS_WIDTH = 300

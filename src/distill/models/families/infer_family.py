@@ -5,10 +5,10 @@ from torch import nn
 from distill.audio.complex_spectrogram import ComplexSpectrogram
 from distill.audio.spectrogram import AudioSpectrogram
 from distill.config.training import TrainingConfig, VQVAEConfig
-from distill.models.families.complex_vae import ComplexVAEFamily
+from distill.models.families.complex_vae_family import ComplexVAEFamily
 from distill.models.families.family import ModelFamily
-from distill.models.families.vae import MelVAEFamily
-from distill.models.families.vqvae import VQVAEFamily
+from distill.models.families.vae_family import MelVAEFamily
+from distill.models.families.vqvae_family import VQVAEFamily
 from distill.models.vqvae import ConvVQVAE
 
 

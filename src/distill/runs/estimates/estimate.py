@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from statistics import median
 
 from distill.config.family_catalog import family_info
-from distill.config.training import AnyConfig, has_previews
+from distill.config.preview_epochs import has_previews
+from distill.config.training import AnyConfig
+from distill.runs.estimates.enough_sounds import enough_sounds
 from distill.runs.estimates.measured_costs import Figures, RunFigures
 from distill.runs.verdict import EARLIEST_END, NEWEST_SHARE, warm_up_epochs
 
@@ -43,10 +45,6 @@ _MOST_TRIAL_SCALE = 1.2
 #: Share of the epochs after which the steps are fine: models with codebooks are flat rather than learn by heart, and
 #: are not ended before.
 _FINE_FROM = 0.72
-#: Fewest sounds for close variations, and for free ones.
-FEW_SOUNDS, ENOUGH_SOUNDS = 5, 20
-#: Fewest seconds of sound to train on.
-ENOUGH_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ def estimate(config: AnyConfig, material: Material, figures: Figures) -> Estimat
     steps = max(1, math.ceil(material.train_chunks * variants / config.batch_size))
     good, epochs = _epochs(config, material, figures)
     used = _newest(figures.of(config))
-    enough, is_enough = enough_sounds(material)
+    enough, is_enough = enough_sounds(material.sounds, material.seconds)
     seconds: list[float | None] = [None, None]
     memory = disk = None
     if used:
@@ -161,18 +159,6 @@ def closing_seconds(config: AnyConfig, sounds: int, chunks: int, steps: int, fig
 def closing_steps(planned: int, sounds: int) -> int:
     """Return how many steps the prior takes after the last epoch, of those planned, for a number of training sounds."""
     return min(planned, _CLOSING_STEPS_PER_SOUND * sounds, _MOST_CLOSING_STEPS)
-
-
-def enough_sounds(material: Material) -> tuple[str, bool]:
-    """Return a sentence on whether there are enough sounds, and whether there are."""
-    count, seconds = material.sounds, round(material.seconds)
-    if count < FEW_SOUNDS:
-        return f"Too few sounds ({count}): it can only repeat them. {ENOUGH_SOUNDS} or more work well.", False
-    if count < ENOUGH_SOUNDS:
-        return f"Few sounds ({count}): expect close variations. {ENOUGH_SOUNDS} or more give freer ones.", False
-    if material.seconds < ENOUGH_SECONDS:
-        return f"Little sound ({seconds} s in all): expect close variations. Longer sounds give freer ones.", False
-    return f"Enough sounds: {count} ({seconds} s to train on).", True
 
 
 @dataclass(frozen=True)

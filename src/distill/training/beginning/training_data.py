@@ -18,11 +18,11 @@ from distill.events import TrainingNotice
 from distill.training.beginning.open_run import save_record
 from distill.training.checkpoint import lacking
 from distill.training.data.audible_regions import silence_note
+from distill.training.data.copies_in_split import copies_note
 from distill.training.data.epoch_batches import make_loader
 from distill.training.data.known_split import KnownSplit, is_tested_by_known, origin_split, split_with
 from distill.training.data.moved_sounds import fingerprints_of, keep_identities
 from distill.training.data.preview_choice import preview_sounds
-from distill.training.data.same_audio import copies_note
 from distill.training.data.split import split_sounds
 from distill.training.dataset import FeatureDataset, PreparedSounds, prepare_sounds
 from distill.training.run import OpenedRun, TrainingData

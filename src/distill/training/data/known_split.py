@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from distill.audio.cache.sound_cache import ENVELOPE_HOP, CachedSound
 from distill.runs.run_record import RunRecord
-from distill.training.data.same_audio import same_audio_groups
+from distill.training.data.copies_in_split import same_audio_groups
 from distill.training.data.split import split_sounds
 
 #: Hexadecimal digits by which a sound is known.

@@ -14,7 +14,7 @@ from distill.audio.cache.sound_cache import ENVELOPE_HOP, CachedSound
 from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.errors import NotEnoughSoundsError
 from distill.training.data.audible_regions import chunk_starts, kept_seconds, sound_regions
-from distill.training.data.same_audio import same_audio_groups
+from distill.training.data.copies_in_split import same_audio_groups
 
 #: Held-out seconds relative to the requested share that whole files may give; outside, long files are divided by time.
 _LEAST, _MOST = 0.5, 1.5

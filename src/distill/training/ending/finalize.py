@@ -17,9 +17,10 @@ from distill.models.metadata import ModelMetadata
 from distill.runs.estimates.estimate import closing_steps
 from distill.runs.estimates.measured_costs import RunFacts, figures_of, good_share, remember
 from distill.runs.verdict import judge
-from distill.training.checkpoint import get_best_checkpoint, list_checkpoints
+from distill.training.checkpoint import get_best_checkpoint
 from distill.training.compute_plan import computing
 from distill.training.ending.model_contents import contents_of_best, further_parts, history_of
+from distill.training.ending.resume_advice import unsaved_text, unwritten_text
 from distill.training.ending.unsaved_model import UnsavedModel
 from distill.training.event_sink import EventSink
 from distill.training.run import OpenedRun, Run, RunRequest
@@ -150,9 +151,9 @@ def _close(run: Run, outcome: str, error: BaseException | None) -> tuple[_Saved,
     saved = _export(run, outcome == "finished", newest, is_written=not reason)
     text = None if error is None else reason_of(error)
     if saved.path is None and (outcome == "finished" or unwritten is not None) and error is None:
-        outcome, text = UNSAVED, _unsaved_text(run, saved.reason or reason, unwritten is not None)
+        outcome, text = UNSAVED, unsaved_text(run, saved.reason or reason, unwritten is not None)
     elif reason:
-        run.emit(TrainingNotice("checkpoint", _unwritten_text(run, reason), "error"))
+        run.emit(TrainingNotice("checkpoint", unwritten_text(run, reason), "error"))
     elif saved.reason:
         run.emit(TrainingNotice("checkpoint", f"{saved.reason} Resume the run to save it.", "error"))
     if outcome == "finished" and not saved.is_complete:
@@ -188,26 +189,6 @@ def _remember_figures(run: Run, is_finished: bool) -> None:
         return
     if figures is not None:
         remember(run.config, figures if is_finished else replace(figures, closing_s=0.0, good_share=0.0))
-
-
-def _unsaved_text(run: Run, reason: str, is_checkpoint_missing: bool) -> str:
-    """Return the sentences about a run whose model could not be saved."""
-    text = f"{reason} Make room on the disk of {run.folder.path}, or make it writable"
-    if not is_checkpoint_missing:
-        return f"{text}, then resume the run: it saves the model."
-    return f"{text}. {_where_it_stays(run)}"
-
-
-def _unwritten_text(run: Run, reason: str) -> str:
-    return f"The last checkpoint could not be written ({reason}). {_where_it_stays(run)}"
-
-
-def _where_it_stays(run: Run) -> str:
-    """Return where a run is resumed whose last checkpoint could not be written."""
-    listed = list_checkpoints(run.folder.checkpoints)
-    if not listed:
-        return "There is no checkpoint, so the run can only begin again."
-    return f"The run can only be resumed from epoch {listed[-1]['epoch'] + 1}."  # counted from 1 for people
 
 
 def record_failure(opened: OpenedRun, reason: str) -> None:

@@ -10,8 +10,8 @@ import soxr
 
 from distill.audio.cache.sound_cache import ENVELOPE_HOP, CachedSound
 from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.training.data.copies_in_split import MOST_COMPARED
 from distill.training.data.doctor.sound_measurements import MeasuredSound, check, is_lossy
-from distill.training.data.same_audio import MOST_COMPARED
 
 #: Correlation from which two sounds are copies, where one of them is of a lossy coding and where neither is.
 LOSSY_CORRELATION, CORRELATION = 0.965, 0.986

@@ -1,17 +1,41 @@
-"""Paints a family in the menu of families: what it is good at, its technical name and its expected time."""
+"""The menu of families: each with what it is good at, its technical name and its expected time."""
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtCore import QCoreApplication, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
+    QComboBox,
     QStyledItemDelegate,
     QStyleOptionViewItem,
 )
 
+from distill.config.family_catalog import FAMILIES, FamilyInfo
 from distill.gui.lists.row_painting import paint_ground, row_size, write_line
 from distill.gui.widgets import theme
+from distill.gui.widgets.formatting import format_time_left
+
+translate = QCoreApplication.translate
 
 #: Role under which the family menu has its second line.
 DETAIL_ROLE = Qt.ItemDataRole.UserRole + 1
+
+#: Width of the open family menu, in device-independent pixels.
+FAMILY_MENU_WIDTH = 280
+
+
+def fill_family_menu(combo: QComboBox) -> None:
+    """Offer all families."""
+    combo.setObjectName("familyCombo")
+    combo.setAccessibleName(translate("TrainingControls", "Model family"))
+    combo.setItemDelegate(FamilyDelegate(combo))
+    for row in FAMILIES:
+        combo.addItem(row.plain_name, row.key)
+        combo.setItemData(combo.count() - 1, row.label, DETAIL_ROLE)
+    combo.view().setMinimumWidth(theme.roomy(FAMILY_MENU_WIDTH))
+
+
+def family_detail(info: FamilyInfo, seconds: float) -> str:
+    """Return the second line of a family: its technical name, and how long a run takes."""
+    return translate("TrainingControls", "{0} · about {1}").format(info.label, format_time_left(seconds))
 
 
 class FamilyDelegate(QStyledItemDelegate):

@@ -9,7 +9,7 @@ from distill.audio.stft_and_mel import CENTRE
 from distill.config.spectrogram import SpectrogramConfig
 from distill.config.training import TrainingConfig
 from distill.models.families.family import Objective
-from distill.models.families.vae import VariationalFamily
+from distill.models.families.vae_family import VariationalFamily
 from distill.models.losses import kl_loss, reconstruction_loss, spectral_distance, weighted_error
 from distill.models.vae import ConvVAE
 

@@ -1,4 +1,4 @@
-"""Groups sounds that are the same audio in other formats, at other levels or under other names.
+"""Groups sounds that are copies of one another, whatever their format, level and name, for the split.
 
 They have to be on the same side of the split: a model that was trained on a WAV file is not tested by its MP3.
 """

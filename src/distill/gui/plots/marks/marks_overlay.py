@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyqtgraph as pg
-from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
+from distill.gui.plots.marks.mark_texts import interruption_label, interruption_text
 from distill.gui.widgets import theme
 from distill.runs.run_record import Interruption
 
@@ -254,43 +255,9 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
         self.update()
 
 
-def interruption_text(place: Interruption) -> str:
-    """Return what happened at a place at which a run was killed."""
-    kept, reached = _epoch(place.kept), _epoch(place.reached)
-    if place.is_resumed:
-        text = QCoreApplication.translate("Plot", "Interrupted at epoch {0}, resumed from epoch {1}.")
-    elif not place.kept:
-        text = QCoreApplication.translate("Plot", "Interrupted at epoch {0}. Nothing was saved.")
-    elif kept == reached:
-        text = QCoreApplication.translate("Plot", "Interrupted at epoch {0}. Nothing is lost.")
-    else:
-        text = QCoreApplication.translate("Plot", "Interrupted at epoch {0}. What came after epoch {1} is lost.")
-    return text.format(reached, kept)
-
-
-def interruption_label(place: Interruption) -> str:
-    """Return the words beside the mark of such a place."""
-    if place.is_resumed:
-        return QCoreApplication.translate("Plot", "Resumed here")
-    if _epoch(place.kept) == _epoch(place.reached):
-        return QCoreApplication.translate("Plot", "Interrupted")
-    return QCoreApplication.translate("Plot", "Interrupted\nSaved to epoch {0}").format(_epoch(place.kept))
-
-
 def _end(place: Interruption) -> float:
     """Return where its line is: what came after the newest checkpoint is there until the run is resumed."""
     return place.kept if place.is_resumed else place.reached
-
-
-def _epoch(position: float) -> str:
-    return f"{position:.1f}".removesuffix(".0")
-
-
-def preview_text(epoch: int, file_name: str) -> str:
-    """Return the tooltip of the mark of a preview; ``epoch`` counts from 1, 0 is before training."""
-    if epoch == 0:
-        return QCoreApplication.translate("Plot", "Before training: click to hear it")
-    return QCoreApplication.translate("Plot", "Epoch {0}: click to hear it ({1})").format(epoch, file_name)
 
 
 def _triangle(x: float, y: float) -> QPolygonF:

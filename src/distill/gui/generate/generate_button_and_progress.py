@@ -1,6 +1,6 @@
 """The button that generates sounds, and in its place the progress and Cancel while that is under way."""
 
-from PySide6.QtCore import QElapsedTimer, Signal, SignalInstance
+from PySide6.QtCore import QCoreApplication, QElapsedTimer, Signal, SignalInstance
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from distill.gui.widgets import theme
@@ -74,6 +74,10 @@ class GenerateButton(QStackedWidget):
         """Show what is being done."""
         self.doing.setText(text)
         self.doing.setToolTip(plain_tip(text))
+
+    def show_ready_count(self, ready: int, count: int) -> None:
+        """Show how many of the sounds are ready."""
+        self.show_doing(QCoreApplication.translate("GeneratePresenter", "{0} of {1} ready").format(ready, count))
 
     def show_ready(self) -> None:
         """Show the button; call it after `make` has been enabled."""

@@ -16,7 +16,7 @@ from distill.generation.history.listed_sounds import keep, set_stars
 from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory
 from distill.generation.map.shown_map import Position, ShownMap
 from distill.generation.recipe import MAPPED, VARIED, Recipe
-from distill.gui.play import gestures, presenter
+from distill.gui.play import presenter, slider_gestures
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS, PLAY
@@ -161,7 +161,7 @@ def test_moves_without_a_pause_are_one_sound(
     heard(play, session, qtbot, 4)
     assert play.page.history.sounds() == [play.current, first]
     assert len(on_disk()) == 2
-    assert 900 <= gestures.PAUSE <= 1500
+    assert 900 <= slider_gestures.PAUSE <= 1500
 
 
 def test_a_sound_that_the_user_has_used_stays(play: PlayPresenter, session: KeepingSession, qtbot: QtBot) -> None:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from distill.generation.map.shown_map import ShownMap
-from distill.gui.play.dot_menu import DotMenu
+from distill.gui.play.map_dot_menu import DotMenu
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.main_window import MainWindow
 from tests.gui.conftest import FileManager

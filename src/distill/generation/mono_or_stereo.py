@@ -1,4 +1,4 @@
-"""Generated sounds of two channels: which are stereo, and copies of a stereo file with the file's own image."""
+"""Whether generated sounds are mono or stereo, and copies of a stereo file with the file's own image."""
 
 import math
 import threading

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PySide6.QtGui import QColor
 
 from distill.gui.plots.curve_data import Average, nearest, pick, robust_range, thin
-from distill.gui.plots.legend import CurveStyle
+from distill.gui.plots.curve_style import CurveStyle
 from distill.gui.widgets import theme
 
 Floats = NDArray[np.float64]

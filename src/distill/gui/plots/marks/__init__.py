@@ -1,0 +1,1 @@
+"""What is marked over the curves: checkpoints, previews, interruptions."""
