@@ -11,7 +11,7 @@ def test_it_is_imported_without_the_bindings_of_cuda(tmp_path: Path) -> None:
     bindings.mkdir(parents=True)
     (tmp_path / "cuda" / "__init__.py").touch()
     (bindings / "__init__.py").write_text("print('loaded')")
-    (bindings / "process/environment.py").touch()
+    (bindings / "runtime.py").touch()
     code = f"""
 import sys
 sys.path.insert(0, {str(tmp_path)!r})
