@@ -30,7 +30,7 @@ from PySide6.QtWidgets import QApplication
 
 from distill import __version__
 from distill.gui.background.stuck_threads import end_if_stuck
-from distill.gui.window.crash_reporter import ReportWatcher
+from distill.gui.window.crash_presenter import ReportWatcher
 from distill.gui.window.gc_timer import GCTimer
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.open_requests import OpenRequests
