@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 
 from distill import paths
-from distill.audio.cache.content_hash import HashIndex
+from distill.audio.cache.hash_index import HashIndex
 from distill.audio.decoding.sound_file import decode_sound, read_header
 from distill.audio.decoding.sound_fix import SoundFix
 from distill.audio.scan_result import SkippedSound

@@ -15,7 +15,6 @@ from distill.audio.decoding.wav_writer import write_wav
 from distill.audio.export import export_sound
 from distill.audio.export_options import FORMATS, ExportOptions
 from distill.errors import LibraryError, SoundError
-from distill.generation.derived_sounds import make_from_sound
 from distill.generation.export_sounds import ExportRequest, export
 from distill.generation.generated_sound import GenerationCancelled
 from distill.generation.history.listed_sounds import keep, list_sounds
@@ -25,6 +24,7 @@ from distill.generation.new_sounds import make_new
 from distill.generation.recipe import ALONG, MORPHED, NEW, VARIED, Recipe, read_recipe
 from distill.generation.remake import remake
 from distill.generation.transform import transform, transform_file
+from distill.generation.varied_sounds import make_from_sound
 from distill.library.model_library import ModelLibrary
 from distill.models import open_model
 from distill.models.synthesis import features_to_sound

@@ -13,12 +13,12 @@ from distill.audio.decoding.wav_writer import write_wav
 from distill.cli.app import main
 from distill.errors import Cancelled, SoundError
 from distill.generation import source_limits
-from distill.generation.derived_sounds import make_from_sound
 from distill.generation.generated_sound import GenerationCancelled
 from distill.generation.map.map_session import MapSession
 from distill.generation.recipe import EXTENDED, MORPHED, REPAINTED, VARIED
 from distill.generation.remake import remake
 from distill.generation.source_limits import MOST_SOURCE_S, measure_source
+from distill.generation.varied_sounds import make_from_sound
 from distill.library.model_library import ModelLibrary
 from distill.models.persistence import open_model
 from distill.process.stop_signals import EXIT_STOPPED

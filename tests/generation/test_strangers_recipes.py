@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from distill.audio.cache.content_hash import content_hash
+from distill.audio.cache.hash_index import content_hash
 from distill.errors import LibraryError, SoundError
 from distill.generation.recipe import MAPPED, NEW, TRANSFORMED, Recipe
 from distill.generation.remake import find_model, unchanged_source

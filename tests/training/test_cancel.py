@@ -26,7 +26,7 @@ from distill.training import (
     resume_run,
     train,
 )
-from distill.training.compute_plan import choose_plan
+from distill.training.beginning.plan_trial import FIRST_STEP_SECONDS, TRIAL_SECONDS, choose_plan
 from distill.training.ending import model_contents
 from tests.training.conftest import QUICK, ended, write_sounds
 from tests.training.test_resume import assert_same_run
@@ -228,10 +228,8 @@ def test_between_two_operations_of_a_long_computation(tmp_path: Path, monkeypatc
 
 
 def test_the_trial_is_short_however_slow_steps_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    from distill.training import compute_plan
-
     clock = 0.0
-    monkeypatch.setattr("distill.training.compute_plan.time.perf_counter", lambda: clock)
+    monkeypatch.setattr("distill.training.beginning.plan_trial.time.perf_counter", lambda: clock)
     for seconds_a_chunk in (0.001, 0.01, 0.1, 0.3, 1.0, 4.0):
         began, asked = clock, list[int]()
 
@@ -243,7 +241,7 @@ def test_the_trial_is_short_however_slow_steps_are(monkeypatch: pytest.MonkeyPat
         config = replace(QUICK, precision="auto")
         plan = choose_plan(config, torch.device("cpu"), step, 16, f"steps of {seconds_a_chunk} s", 10**6)
         first = 1.5 * seconds_a_chunk  # of a step on one chunk, which shows how long steps take
-        allowed = first if first > compute_plan.FIRST_STEP_SECONDS else 2 * first + compute_plan.TRIAL_SECONDS
+        allowed = first if first > FIRST_STEP_SECONDS else 2 * first + TRIAL_SECONDS
         assert clock - began <= allowed + 1e-9
         assert max(asked) == (16 if seconds_a_chunk < 0.1 else 2 if seconds_a_chunk < 0.3 else 1)
         assert plan.precision == "float32"  # all are equally fast

@@ -356,8 +356,8 @@ def _from_sound(
     model: Path, kind: str, source: Path, stop: threading.Event, second: Path | None = None, **settings: Any
 ) -> Iterator["GeneratedSound"]:
     """Yield what a model makes from a sound, with the errors that a terminal shows."""
-    from distill.generation.derived_sounds import make_from_sound
     from distill.generation.generated_sound import check_wanted
+    from distill.generation.varied_sounds import make_from_sound
     from distill.models.persistence import open_model
 
     for path in (source, second):

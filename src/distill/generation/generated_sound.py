@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from distill.audio.cache.content_hash import content_hash
+from distill.audio.cache.hash_index import content_hash
 from distill.audio.decoding.sound_file import FloatArray, UnreachableSoundError, os_reason
 from distill.errors import Cancelled
 from distill.generation.history.kept_weights import weights_id

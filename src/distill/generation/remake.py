@@ -7,7 +7,6 @@ from pathlib import Path
 
 from distill.audio.decoding.sound_file import read_header
 from distill.errors import LibraryError, ModelFileError, ModelReplacedError, SoundError
-from distill.generation.derived_sounds import VARIATIONS, varied_again
 from distill.generation.generated_sound import GeneratedSound, GeneratedStream, check_wanted, hash_of_source
 from distill.generation.history.kept_weights import keep_weights, kept_weights, weights_id
 from distill.generation.map.map_recipes import MAP_KINDS, audio_of_map, map_id
@@ -15,6 +14,7 @@ from distill.generation.mono_or_stereo import as_audio, check_channels
 from distill.generation.new_sounds import is_of_no_prior, new_sounds
 from distill.generation.recipe import MORPHED, NEW, RECONSTRUCTED, Recipe
 from distill.generation.transform import Progress, stream_reconstruction, stream_transform
+from distill.generation.varied_sounds import VARIATIONS, varied_again
 from distill.library.model_facts import read_facts
 from distill.library.model_library import ModelLibrary
 from distill.models.file_format import SUFFIX

@@ -10,27 +10,22 @@
 4. When the window is complete, a thread of its own imports the engine (`distill.gui.engine.engine_loader`): torch takes
    seconds, and holds the interpreter lock for tenths of a second.  This is why nothing under `distill.gui` may import
    torch at module level, directly or indirectly.
-5. The event loop runs.  Ctrl-C and the system's request to end come in through a socket, because Python runs signal
-   handlers only between two of its own instructions, and Qt's loop has none.  The window closes in the event loop and
-   never in the handler, which can interrupt a step of building.
+5. The event loop runs.  Ctrl-C and the system's request to end close the window (`distill.gui.quit_signals`).
 6. After the window has closed, the import is waited for if it is still under way.  Work that hangs is not.
 """
 
 import logging
-import signal
-import socket
 import sys
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
-from types import FrameType
 
-from PySide6.QtCore import QSocketNotifier, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from distill import __version__
 from distill.gui.background.stuck_threads import end_if_stuck
-from distill.gui.window.crash_reporter import ReportWatcher
+from distill.gui.quit_signals import QuitSignals
+from distill.gui.window.crash_presenter import ReportWatcher
 from distill.gui.window.gc_timer import GCTimer
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.open_requests import OpenRequests
@@ -76,7 +71,7 @@ def _run(app: QApplication, path: Path | None, new_window: bool) -> int:
     if path is not None:
         opener.open(path)
     watcher = ReportWatcher(window)
-    wakeup = _Signals(window)
+    wakeup = QuitSignals(window)
     window.painted.connect(lambda: log.info("Distill %s: main loop reached", __version__))  # packaging waits for it
     window.show()
     try:
@@ -89,34 +84,3 @@ def _run(app: QApplication, path: Path | None, new_window: bool) -> int:
         window.wait_for_engine()
     end_if_stuck(code)
     return code
-
-
-class _Signals:
-    """Lets Ctrl-C and the system's request to end close the window, with a checkpoint of a training."""
-
-    def __init__(self, window: MainWindow) -> None:
-        self._window = window
-        self._reader, self._writer = socket.socketpair()
-        self._reader.setblocking(False)
-        self._writer.setblocking(False)
-        self._before = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        self._handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-        self._notifier = QSocketNotifier(self._reader.fileno(), QSocketNotifier.Type.Read)
-        self._notifier.activated.connect(self._on_readable)
-
-    def close(self) -> None:
-        """Give the signals back."""
-        self._notifier.setEnabled(False)
-        signal.set_wakeup_fd(self._before)
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        self._reader.close()
-        self._writer.close()
-
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        """Replaces the default, which ends the process.  Python has written to the socket already."""
-
-    def _on_readable(self) -> None:
-        with suppress(OSError):
-            self._reader.recv(64)
-        QTimer.singleShot(0, self._window, self._window.quit_now)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from distill.audio.cache.content_hash import Key, file_key
+from distill.audio.cache.hash_index import Key, file_key
 from distill.playback.note_mixer import Mixer, NoteOn, gain_of
 from distill.playback.output_device import OutputFormat
 from distill.playback.tracks import Block, Sound, fitted, load_sound

@@ -1,14 +1,7 @@
-"""Number format, memory layout and threads: chosen by a short measured trial on this machine.
+"""Number format, memory layout and threads of a run, and computing with them."""
 
-bfloat16 autocast halves the memory traffic and uses matrix units where a processor has them; on one without, it is
-slower than float32.  No table of processors says which is which as surely as a few timed steps do.  Plain float32 in
-the usual layout is the baseline, and is left only for something that is measurably faster.
-"""
-
-import os
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,30 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from distill import paths
 from distill.config.training import AnyConfig
-from distill.json_files import read_json, write_json
 from distill.training.checkpoint import lacking
 
-#: An alternative must take at most this share of the baseline's time to be chosen.
-_WORTH_IT = 0.95
-_TIMED_STEPS = 4
-#: Timed steps for which the number of chunks of the trial is chosen.
-_LEAST_TIMED_STEPS = 2
-#: Seconds that the trial of all plans may take after its first two steps, which are taken on one chunk: enough for
-#: steps on whole batches, which show differences that steps on a few chunks do not.
-TRIAL_SECONDS = 3.0
-#: Seconds that its very first step may take, on one chunk: it also loads parts of torch, a second or two of them.
-FIRST_STEP_SECONDS = 5.0
-#: Chunks that a run has to learn from for the trial to pay: fewer take a quarter of a minute, of which the fastest plan
-#: saves hardly more than the trial costs.
-LEAST_CHUNKS = 2000
-#: Days after which a remembered choice is measured again.
-_MEMORY_DAYS = 30
 #: Most threads that are read from a file, as in the settings.
 _MOST_THREADS = 1024
-#: Threads under which fewer are not tried.
-_MANY_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -163,171 +137,3 @@ def computing(device: torch.device, threads: int | str) -> Iterator[None]:
             yield
     finally:
         torch.set_float32_matmul_precision(precision)
-
-
-def _candidates(config: AnyConfig, device: torch.device) -> list[ComputePlan]:
-    """Return what may be chosen under the user's wishes, the baseline first.
-
-    A precision that the user fixed comes in one layout, so that it also fixes the result to the last bit.
-    """
-    threads = config.num_threads if isinstance(config.num_threads, int) else torch.get_num_threads()
-    plain = ComputePlan(num_threads=threads)
-    half = replace(plain, precision="bfloat16", channels_last=True)
-    if config.precision == "bfloat16":
-        return [half]
-    can_half = device.type == "cpu" or (device.type == "cuda" and torch.cuda.is_bf16_supported())
-    if config.precision == "float32" or not can_half:
-        return [plain]
-    return [plain, replace(plain, channels_last=True), half]
-
-
-Trial = Callable[[ComputePlan, int], None]
-
-
-def _step_ms(
-    plans: list[ComputePlan], step: Trial, chunks: int, device: torch.device, seconds: float, expected: float = 0.0
-) -> list[tuple[ComputePlan, float]]:
-    """Return the milliseconds of a step under each plan; only the first plan, if there is no time for the others.
-
-    The plans take turns, and the quickest step of each counts: other programs can only make a step slower.  The first
-    step of each plan is not counted, because it also allocates memory and prepares kernels.
-
-    Parameters
-    ----------
-    plans
-        What is compared, the baseline first.
-    step, chunks
-        Takes a step on so many chunks.
-    device
-        Device of the step.
-    seconds
-        No step is begun that is expected to end later than this.
-    expected
-        Seconds that a step is expected to take before one has been measured.
-    """
-    deadline = time.perf_counter() + seconds
-    times: dict[ComputePlan, list[float]] = {plan: [] for plan in plans}
-    for _ in range(1 + _TIMED_STEPS):
-        for plan in plans:
-            expected = max((min(taken) for taken in times.values() if taken), default=expected)
-            if time.perf_counter() + expected > deadline:
-                break
-            with computing_threads(plan.num_threads):
-                start = time.perf_counter()
-                step(plan, chunks)
-                if device.type == "cuda":
-                    torch.cuda.synchronize(device)
-                times[plan].append(time.perf_counter() - start)
-    if not all(len(taken) > 1 for taken in times.values()):
-        return [(plans[0], 1000 * min(times[plans[0]] or [expected]))]
-    return [(plan, 1000 * min(taken[1:])) for plan, taken in times.items()]
-
-
-def choose_plan(
-    config: AnyConfig, device: torch.device, step: Trial, chunks: int, subject: str, total_chunks: int
-) -> ComputePlan:
-    """Return how a run should compute, measured on real steps of a throw-away copy of the network.
-
-    The answer is remembered on this machine, so that the same run started twice computes in the same way and gives
-    the same result.  The trial takes about `TRIAL_SECONDS`; slow steps are measured on fewer chunks.
-
-    Parameters
-    ----------
-    config
-        What the user fixed: precision and threads, or "auto".
-    device
-        Device of the run.
-    step
-        Takes one training step under a plan, on the first so many chunks of a batch.
-    chunks
-        Number of chunks in a batch.
-    subject
-        A text that differs for networks and batches that differ in size.
-    total_chunks
-        Number of chunks in all batches of the run; under `LEAST_CHUNKS` nothing is measured.
-    """
-    candidates = _candidates(config, device)
-    fixed = len(candidates) == 1 and (config.num_threads != "auto" or device.type != "cpu")
-    if fixed:
-        return replace(candidates[0], why=f"{candidates[0].name}: as the settings say")
-    if total_chunks < LEAST_CHUNKS:
-        return replace(candidates[0], why=f"{candidates[0].name}: the run is too short to measure what is fastest")
-    key = _memory_key(config, device, subject)
-    remembered = _remembered(key)
-    if remembered is not None:
-        return remembered
-    fewer_threads = config.num_threads == "auto" and device.type == "cpu" and candidates[0].num_threads >= _MANY_THREADS
-    seconds = TRIAL_SECONDS / 2 if fewer_threads else TRIAL_SECONDS
-    size, expected = _trial_size(candidates[0], step, chunks, device, len(candidates), seconds)
-    timed = _step_ms(candidates, step, size, device, seconds, expected)
-    best = _fastest(timed)
-    if fewer_threads:
-        fewer = replace(best, num_threads=best.num_threads // 2)
-        halved = _step_ms([best, fewer], step, size, device, seconds)
-        timed += halved[1:]
-        best = _fastest(halved)
-    best = replace(best, why=_reason(best, timed), trials=tuple((s.name, round(t, 3)) for s, t in timed))
-    if len(timed) >= len(candidates):  # otherwise there was no time to compare, and there may be next time
-        _remember(key, best)
-    return best
-
-
-def _trial_size(
-    plan: ComputePlan, step: Trial, chunks: int, device: torch.device, plans: int, seconds: float
-) -> tuple[int, float]:
-    """Return on how many chunks of a batch the plans can be compared in ``seconds``, and the seconds of such a step."""
-    if device.type != "cpu":
-        return chunks, 0.0
-    took = 0.0
-    for _ in range(2):  # the first step is slower than all others
-        start = time.perf_counter()
-        step(plan, 1)
-        took = time.perf_counter() - start
-        if took > FIRST_STEP_SECONDS:
-            break
-    affordable = int(seconds / ((1 + _LEAST_TIMED_STEPS) * plans * max(took, 1e-6)))
-    size = max(1, min(chunks, affordable))
-    return size, took * size
-
-
-def _memory_file() -> Path:
-    return paths.cache_dir() / "speed.json"
-
-
-def _memory_key(config: AnyConfig, device: torch.device, subject: str) -> str:
-    machine = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} {os.cpu_count()}"
-    parts = (subject, config.batch_size, config.precision, config.num_threads, torch.get_num_threads(), machine)
-    return " | ".join(map(str, (*parts, torch.__version__)))
-
-
-def _remembered(key: str) -> ComputePlan | None:
-    """Return an earlier answer, unless it is old: machines and drivers change."""
-    try:
-        entry = read_json(_memory_file())[key]
-        fresh = time.time() - float(entry["at"]) < _MEMORY_DAYS * 86_400
-        return ComputePlan.from_dict(entry["speed"]) if fresh else None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
-        return None
-
-
-def _remember(key: str, plan: ComputePlan) -> None:
-    try:
-        memory = read_json(_memory_file())
-    except (OSError, ValueError):
-        memory = {}
-    known = memory if isinstance(memory, dict) else {}
-    with suppress(OSError):
-        write_json(_memory_file(), {**known, key: {"at": time.time(), "speed": plan.to_dict()}})
-
-
-def _fastest(timed: list[tuple[ComputePlan, float]]) -> ComputePlan:
-    """Return the fastest, or the first where none is worth leaving it for."""
-    baseline, baseline_ms = timed[0]
-    plan, best_ms = min(timed, key=lambda item: item[1])
-    return plan if best_ms <= _WORTH_IT * baseline_ms else baseline
-
-
-def _reason(best: ComputePlan, timed: list[tuple[ComputePlan, float]]) -> str:
-    took = dict(timed)
-    others = ", ".join(f"{s.name} {t:.0f} ms" for s, t in timed if s != best)
-    return f"{best.name}: {took[best]:.0f} ms a step" + (f" (measured beside it: {others})" if others else "")

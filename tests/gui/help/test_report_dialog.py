@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from distill import __version__, diagnostics
 from distill.gui.help.report_dialog import ReportDialog
-from distill.gui.window.crash_reporter import ReportWatcher
+from distill.gui.window.crash_presenter import ReportWatcher
 from distill.gui.window.main_window import MainWindow
 from tests.gui.conftest import FileManager
 from tests.gui.window.test_help import menu_action

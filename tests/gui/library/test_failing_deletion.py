@@ -40,7 +40,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[BusyDisk]:
 
 @pytest.fixture
 def bugs(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
-    """What goes to the crash reporter."""
+    """What goes to the crash presenter."""
     found: list[BaseException] = []
     monkeypatch.setattr(diagnostics, "report", lambda error, *_args, **_more: found.append(error))
     return found

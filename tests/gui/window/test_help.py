@@ -35,7 +35,7 @@ from distill.gui.help.shortcuts_dialog import ShortcutsDialog
 from distill.gui.play.export.kit_dialog import KitDialog
 from distill.gui.sounds.recent_folders import MOST, RecentMenu
 from distill.gui.window import composition
-from distill.gui.window.crash_reporter import ReportWatcher
+from distill.gui.window.crash_presenter import ReportWatcher
 from distill.gui.window.main_window import MainWindow
 from distill.playback.player import Player
 from tests.gui.conftest import FileManager, close, make_window

@@ -26,8 +26,8 @@ import numpy.typing as npt
 import soundfile
 
 from distill import paths
-from distill.audio.cache.content_hash import HashIndex, Key, file_key
 from distill.audio.cache.disk_cache import DiskCache, discard_unreadable
+from distill.audio.cache.hash_index import HashIndex, Key, file_key
 from distill.audio.cache.stored_array import is_whole_array, read_into, read_rows, write_array
 from distill.audio.decoding import sound_file
 from distill.audio.decoding.access_errors import link_reason

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from distill import paths
-from distill.audio.cache.content_hash import rename_key
+from distill.audio.cache.hash_index import rename_key
 from distill.audio.decoding.level_checks import without_absurd
 from distill.audio.decoding.libsndfile import ENDLESS
 from distill.audio.decoding.open_sound import open_sound

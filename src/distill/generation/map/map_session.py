@@ -364,7 +364,7 @@ class MapSession:
         **settings: Any,
     ) -> list[Path]:
         """Return the files, called ``names``, of what the model makes of a sound; raises `Cancelled` if that is set."""
-        from distill.generation.derived_sounds import make_from_sound
+        from distill.generation.varied_sounds import make_from_sound
 
         with self._lock, _readable_numbers():
             for path in (source, second):

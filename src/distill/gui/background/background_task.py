@@ -1,8 +1,8 @@
 """Runs functions on background threads, and delivers their results as queued signals.
 
 Errors follow one rule.  An error that a user can act on (`DistillError`, `OSError`) is shown by whoever connects to
-`BackgroundTask.failed`; if nobody does, it is shown in the notice bar by the crash reporter.  Any other error is a bug
-and goes to the crash reporter, always.  Nothing is only logged.
+`BackgroundTask.failed`; if nobody does, it is shown in the notice bar by the crash presenter.  Any other error is a bug
+and goes to the crash presenter, always.  Nothing is only logged.
 
 A task that does not end is left behind (`distill.gui.background.stuck_threads`).
 """

@@ -79,7 +79,7 @@ class TaskQueue(QObject):
         on_done
             Gets the result.
         on_failed
-            Gets an error that a user can act on.  Without it, the crash reporter shows the error.
+            Gets an error that a user can act on.  Without it, the crash presenter shows the error.
         on_progress
             Gets what ``work`` reports meanwhile.
         on_started

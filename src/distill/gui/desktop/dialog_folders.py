@@ -1,12 +1,18 @@
-"""In which folder a file dialog starts, found out in the background."""
+"""In which folder a file dialog starts: whether it answers is found out in the background."""
 
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QStandardPaths
 
 from distill.gui.background.background_task import BackgroundTask
 from distill.gui.desktop.slow_disk import ask_disk
+
+
+def first_folder() -> Path:
+    """Return where sounds are written before the user has chosen a folder: that of music or of documents."""
+    places = QStandardPaths.StandardLocation.MusicLocation, QStandardPaths.StandardLocation.DocumentsLocation
+    return Path(next(filter(None, map(QStandardPaths.writableLocation, places)), Path.home()))
 
 
 class StartFolders(QObject):

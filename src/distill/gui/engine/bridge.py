@@ -67,7 +67,7 @@ class TrainingThread(QThread):
             self.unsaved_model = (result or {}).get("unsaved_model")
         except DistillError as exc:
             error = str(exc)
-        except Exception as exc:  # boundary of a run: a bug, which goes to the crash reporter
+        except Exception as exc:  # boundary of a run: a bug, which goes to the crash presenter
             diagnostics.report(exc, "training")
             text = self.tr("The training ended with an unexpected error ({0}). The log file has the details.")
             error = text.format(repr(exc))

@@ -23,7 +23,7 @@ from distill.generation.map.shown_map import ShownMap
 from distill.gui.play.history_list import HistoryList
 from distill.gui.play.map_view import MapView
 from distill.gui.play.midi_panel import MidiPanel
-from distill.gui.play.pads.pad_grid import PadGrid
+from distill.gui.play.pads.pad_grid import PadGrid, scan_code_of
 from distill.gui.play.sound_list import FILE_ROLE, SoundList
 from distill.gui.play.sound_panel import SoundPanel
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
@@ -162,13 +162,13 @@ class PlayPage(QWidget):
             self.stop_requested.emit()
             return
         plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
-        if plain and not event.isAutoRepeat() and self.pads.press_key(event.text(), _scan_code_of(event)):
+        if plain and not event.isAutoRepeat() and self.pads.press_key(event.text(), scan_code_of(event)):
             return
         super().keyPressEvent(event)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         """Release the pad of a key."""
-        if event.isAutoRepeat() or not self.pads.release_key(event.text(), _scan_code_of(event)):
+        if event.isAutoRepeat() or not self.pads.release_key(event.text(), scan_code_of(event)):
             super().keyReleaseEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -330,12 +330,6 @@ class PlayPage(QWidget):
         self._is_walking = True
         self.map.choose_dot(int(index.data(Qt.ItemDataRole.UserRole)))
         self._is_walking = False
-
-
-def _scan_code_of(event: QKeyEvent) -> int:
-    """Return the number of a key, whatever it types; 0 where the system does not say it."""
-    code = event.nativeScanCode()
-    return code if code > 1 else event.nativeVirtualKey()  # on macOS the former is always 1
 
 
 def _card(content: QWidget, title: str) -> Panel:

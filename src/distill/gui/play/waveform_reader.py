@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject
 
-from distill.audio.cache.content_hash import Key, file_key
+from distill.audio.cache.hash_index import Key, file_key
 from distill.audio.decoding.sound_file import SAMPLE_RATE, decode_sound
 from distill.audio.waveform_peaks import waveform_peaks
 from distill.gui.background.background_task import BackgroundTask

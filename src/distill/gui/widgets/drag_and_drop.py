@@ -1,4 +1,4 @@
-"""Dragging sounds out of a list as files, into a DAW or a file manager."""
+"""Dragging sounds out of a list as files, into a DAW or a file manager, and what is dropped on the window."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -57,6 +57,14 @@ def accept_copy(event: QDropEvent) -> None:
     """Accept dragged files as a copy, also where the Shift key proposes to move them: nobody is to delete them."""
     event.setDropAction(Qt.DropAction.CopyAction)
     event.accept()
+
+
+def dropped_paths(event: QDropEvent) -> list[Path]:
+    """Return the files and folders that come from another program; none for what is dragged out of a list of this."""
+    if event.source() is not None:  # a generated sound that is dragged out: no training material
+        return []
+    data = event.mimeData()
+    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()] if data.hasUrls() else []
 
 
 def file_drag(view: QAbstractItemView) -> QDrag | None:

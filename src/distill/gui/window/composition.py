@@ -42,8 +42,9 @@ from distill.gui.training.advanced_settings_panel import SettingsPanel
 from distill.gui.training.estimate_presenter import EstimatePresenter
 from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.training.run_verdict_presenter import VerdictPresenter
-from distill.gui.window.frame import PLOTS_COLUMN, RUNS_TAB, Frame
+from distill.gui.window.frame import RUNS_TAB, Frame
 from distill.gui.window.pages import MODELS, PLAY, TRAINING
+from distill.gui.window.training_columns import PLOTS_COLUMN
 from distill.gui.window_part import WindowPart
 from distill.names import taken_names
 from distill.playback.player import Player, PlayerState
@@ -102,7 +103,7 @@ def compose(
     """
     notices, controls = frame.notices, frame.controls
     plots = PlotsPanel()
-    frame.put_column(PLOTS_COLUMN, plots)
+    frame.splitter.put(PLOTS_COLUMN, plots)
     yield
     advanced, previews, run_list, page = SettingsPanel(), PreviewPanel(), RunsPanel(), ModelsPage(frame.thumbnails)
     doctor_panel = DoctorPanel()

@@ -1,13 +1,9 @@
 """The frame of the window: what the first frame on the screen shows, with places for the other panels."""
 
-from collections.abc import Sequence
-
 from PySide6.QtCore import QPoint, QRect, Qt
-from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QLabel,
     QMainWindow,
-    QSplitter,
     QStackedWidget,
     QTabWidget,
     QVBoxLayout,
@@ -23,41 +19,11 @@ from distill.gui.widgets.focus import leave_tab_key_to_bar
 from distill.gui.widgets.panel import Panel
 from distill.gui.window.pages import TRAINING, Pages, replace_page
 from distill.gui.window.top_bar import TopBar
+from distill.gui.window.training_columns import TrainingColumns
 from distill.settings import WindowSettings
 
-#: Smallest widths of the three columns, and their shares at a first start, in device-independent pixels at the usual
-#: text size.
-SMALLEST_COLUMNS, COLUMNS = (330, 370, 270), (400, 560, 300)
-
-#: Number of the tab with the runs, and of the column with the plots.
-RUNS_TAB, PLOTS_COLUMN = 1, 2
-
-
-class _Columns(QSplitter):
-    """The columns of the training page.
-
-    They keep the widths that they were restored to until they are seen: a page that is hidden has another width.
-    """
-
-    #: Where the keyboard is when the page is opened; see `distill.gui.widgets.focus.give_focus`.
-    entrance: QWidget
-    _restored: Sequence[int] | None = None
-
-    def restore(self, widths: Sequence[int]) -> None:
-        """Have these widths."""
-        self.setSizes(widths)
-        self._restored = None if self.isVisible() else widths
-
-    def widths(self) -> list[int]:
-        """Return the widths to restore the next time."""
-        return self.sizes() if self._restored is None else list(self._restored)
-
-    def showEvent(self, event: QShowEvent) -> None:
-        """Divide the width that the page has now."""
-        super().showEvent(event)
-        restored, self._restored = self._restored, None
-        if restored is not None:
-            self.setSizes(restored)
+#: Number of the tab with the runs.
+RUNS_TAB = 1
 
 
 class Frame(QWidget):
@@ -83,13 +49,8 @@ class Frame(QWidget):
         column.setSpacing(theme.GAP)
         column.addWidget(self.controls)
         column.addWidget(self.center, 1)
-        self.splitter = _Columns(Qt.Orientation.Horizontal)
+        self.splitter = TrainingColumns(self.tabs, middle, Panel(""))
         self.splitter.entrance = self.tabs.tabBar()
-        self.splitter.setHandleWidth(theme.GAP)
-        self.splitter.setChildrenCollapsible(False)
-        for number, widget in enumerate((self.tabs, middle, Panel(""))):
-            self.put_column(number, widget)
-        self.splitter.setSizes(list(map(theme.roomy, COLUMNS)))
         self.pages = Pages(self.splitter, Panel(""), Panel(""))
         self._drop_hint = QLabel(self)
         self._drop_hint.setObjectName("dropHint")
@@ -126,16 +87,6 @@ class Frame(QWidget):
         is_shown = self.pages.currentIndex() != TRAINING
         self.head.show_status(self._status if is_shown else "", bar.value() / max(1, bar.maximum()))
 
-    def put_column(self, number: int, widget: QWidget) -> None:
-        """Put a widget into a column, in place of the one that is there."""
-        widget.setMinimumWidth(theme.roomy(SMALLEST_COLUMNS[number]))
-        if number < self.splitter.count():
-            if (before := self.splitter.replaceWidget(number, widget)) is not None:
-                before.deleteLater()
-        else:
-            self.splitter.addWidget(widget)
-        self.splitter.setStretchFactor(number, COLUMNS[number])
-
     def put_center(self, widget: QWidget) -> None:
         """Put a widget into the middle of the training page, in place of the first one that is there."""
         replace_page(self.center, 0, widget)
@@ -154,8 +105,7 @@ class Frame(QWidget):
 
     def restore(self, settings: WindowSettings) -> None:
         """Set up what is there before the other panels."""
-        if len(settings.columns) == len(COLUMNS):
-            self.splitter.restore(settings.columns)
+        self.splitter.restore(settings.columns)
         self.tabs.setCurrentIndex(min(max(settings.side_tab, 0), self.tabs.count() - 1))
         self.pages.show_page(settings.page)
         self.transport.show_volume(settings.volume)

@@ -25,7 +25,7 @@ from distill.gui.background.background_task import end_tasks
 from distill.gui.engine.run_state import RunState
 from distill.gui.user_errors import is_user_error
 from distill.gui.widgets import theme
-from distill.gui.widgets.drag_and_drop import accept_copy
+from distill.gui.widgets.drag_and_drop import accept_copy, dropped_paths
 from distill.gui.widgets.plain_text import make_plain
 from distill.gui.window.frame import Frame
 from distill.gui.window.pages import MODELS, TRAINING
@@ -250,7 +250,7 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept files and folders."""
-        if paths := _dropped_paths(event):
+        if paths := dropped_paths(event):
             accept_copy(event)
             self.frame.show_drop_hint(self._drop_hint(paths))
 
@@ -270,7 +270,7 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent) -> None:
         """Import models, and add other files to the sounds; on the models page, take them as sources to transform."""
         self.frame.show_drop_hint("")
-        if dropped := _dropped_paths(event):
+        if dropped := dropped_paths(event):
             accept_copy(event)
             self.complete()
             others = self.models.files.take_drop(dropped)
@@ -398,10 +398,3 @@ def _run_all(steps: Sequence[Callable[[], object]], doing: str = "closing the wi
             diagnostics.report(exc, doing, is_expected=is_user_error(exc))
             errors.append(exc)
     return errors
-
-
-def _dropped_paths(event: QDropEvent | QDragEnterEvent) -> list[Path]:
-    if event.source() is not None:  # a generated sound that is dragged out: no training material
-        return []
-    data = event.mimeData()
-    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()] if data.hasUrls() else []

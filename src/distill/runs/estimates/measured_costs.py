@@ -6,6 +6,7 @@ of everything that changes the cost of a step: family, size of the network, batc
 
 import logging
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -15,7 +16,7 @@ from distill import paths
 from distill.config.training import AnyConfig, TrainingConfig, VQVAEConfig
 from distill.files import is_access_error
 from distill.json_files import read_json, write_json
-from distill.runs.estimates.stopwatch import Stopwatch, peak_memory
+from distill.runs.estimates.stopwatch import Stopwatch
 from distill.runs.folder import RunFolder
 from distill.runs.preview_files import find_previews
 from distill.runs.verdict import Kind, Verdict
@@ -210,7 +211,7 @@ def figures_of(watch: Stopwatch, folder: RunFolder, facts: RunFacts, is_trial: b
         prepare_s=watch.seconds["preparing"] / max(1.0, facts.seconds * facts.variants),
         closing_s=watch.seconds["closing"],
         closing_steps=facts.closing_steps,
-        peak_bytes=peak_memory(),
+        peak_bytes=_peak_memory(),
         checkpoint_bytes=max(checkpoints, default=0),
         model_bytes=folder.model_file.stat().st_size if folder.model_file.is_file() else 0,
         chunks=facts.chunks,
@@ -223,3 +224,13 @@ def good_share(verdict: Verdict, epochs_asked: int) -> float:
     if verdict.kind not in (Kind.FLAT, Kind.BY_HEART) or verdict.since is None:
         return 0.0
     return (verdict.since + 1) / epochs_asked
+
+
+def _peak_memory() -> int:
+    """Return the largest memory of this process in bytes; 0 where the system does not tell."""
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak

@@ -1,6 +1,5 @@
 """Measures what a run takes, for the estimates of the next ones."""
 
-import sys
 from collections import defaultdict
 
 
@@ -19,13 +18,3 @@ class Stopwatch:
     def mean(self, name: str) -> float:
         """Return the seconds for each; 0 where nothing was measured."""
         return self.seconds[name] / self.counts[name] if self.counts[name] else 0.0
-
-
-def peak_memory() -> int:
-    """Return the largest memory of this process in bytes; 0 where the system does not tell."""
-    if sys.platform == "win32":
-        return 0
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QStandardPaths
+from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog
 
 from distill.errors import DistillError
@@ -18,19 +18,13 @@ from distill.generation.kits.kit_writer import free_folder
 from distill.generation.map.map_session import MapSession, WrittenKit
 from distill.gui.background.background_task import BackgroundTask
 from distill.gui.background.task_queue import TaskQueue
-from distill.gui.desktop.dialog_folders import StartFolders
+from distill.gui.desktop.dialog_folders import StartFolders, first_folder
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.engine.engine_protocol import EngineSource
 from distill.gui.play.export.kit_dialog import KitDialog
 from distill.gui.play.page import PlayPage
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.names import plain_name
-
-
-def first_folder() -> Path:
-    """Return where sounds are written before the user has chosen a folder: that of music or of documents."""
-    places = QStandardPaths.StandardLocation.MusicLocation, QStandardPaths.StandardLocation.DocumentsLocation
-    return Path(next(filter(None, map(QStandardPaths.writableLocation, places)), Path.home()))
 
 
 class ExportPresenter(QObject):

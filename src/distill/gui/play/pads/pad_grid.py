@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QGridLayout,
     QWidget,
@@ -160,3 +161,9 @@ class PadGrid(QWidget):
         for pad in self.pads:
             if pad.sound == path:
                 pad.update()
+
+
+def scan_code_of(event: QKeyEvent) -> int:
+    """Return the number of a key, whatever it types; 0 where the system does not say it."""
+    code = event.nativeScanCode()
+    return code if code > 1 else event.nativeVirtualKey()  # on macOS the former is always 1

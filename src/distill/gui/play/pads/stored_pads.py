@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from PySide6.QtCore import QObject, QTimer
 
 from distill import paths
-from distill.audio.cache.content_hash import file_key
+from distill.audio.cache.hash_index import file_key
 from distill.control.pads_and_keys import GROUPS
 from distill.files import is_file, is_folder
 from distill.generation.map.newness import CLOSE, COPY, NEW, Verdict
