@@ -242,7 +242,7 @@ class MidiOscPresenter(QObject, WindowPart):
             return
         try:
             if received == sent:
-                raise MidiError("OSC would hear itself: both ports are the same. Choose two different ones.")
+                raise MidiError(self.tr("OSC would hear itself: both ports are the same. Choose two different ones."))
             self._osc_ports = received, sent
             self._osc_out = OscOutput(sent)
             self._osc_in = OscInput(self._take_osc, received)

@@ -79,7 +79,8 @@ def delete_runs(folders: Sequence[Path]) -> None:
         except RunFolderError as exc:
             errors.append(exc)
     if len(errors) > 1:
-        raise RunFolderError(f"{len(errors)} of {len(folders)} runs are still there. {errors[0]}") from errors[0]
+        text = translate("RunsPresenter", "{0} of {1} runs are still there. {2}")
+        raise RunFolderError(text.format(len(errors), len(folders), errors[0])) from errors[0]
     if errors:
         raise errors[0]
 
@@ -93,9 +94,14 @@ def delete_run(folder: Path) -> None:
         A process trains in it, or there is no trash; the run stays as it was.
     """
     if is_locked(folder):
-        raise RunFolderError(f"Another Distill is training in {folder} right now. Stop it there before you delete it.")
+        text = translate(
+            "RunsPresenter", "Another Distill is training in {0} right now. Stop it there before you delete it."
+        )
+        raise RunFolderError(text.format(folder))
     try:
         move_to_trash(folder)
     except OSError as exc:
-        text = f"{folder} cannot be moved to a trash here. Delete the folder yourself to make room."
-        raise RunFolderError(text) from exc
+        text = translate(
+            "RunsPresenter", "{0} cannot be moved to a trash here. Delete the folder yourself to make room."
+        )
+        raise RunFolderError(text.format(folder)) from exc

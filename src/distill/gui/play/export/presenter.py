@@ -86,12 +86,14 @@ class ExportPresenter(QObject):
             try:
                 content = source.open("rb")
             except OSError as exc:
-                raise DistillError(f"{source.name} cannot be read: {exc.strerror or exc}.") from exc
+                text = self.tr("{0} cannot be read: {1}.").format(source.name, exc.strerror or exc)
+                raise DistillError(text) from exc
             try:
                 with content, write_whole(target, tidies=False) as file:
                     shutil.copyfileobj(content, file)
             except OSError as exc:
-                raise DistillError(f"{target} cannot be written: {exc.strerror or exc}.") from exc
+                text = self.tr("{0} cannot be written: {1}.").format(target, exc.strerror or exc)
+                raise DistillError(text) from exc
 
         task = BackgroundTask(work, self)
         task.setObjectName("save sound")
