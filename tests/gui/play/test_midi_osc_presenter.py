@@ -19,7 +19,7 @@ from distill.gui.play.midi_osc_presenter import MidiOscPresenter
 from distill.gui.play.pads.pad import KEYS
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.pages import PLAY, TRAINING
+from distill.gui.window.page_switch import PLAY, TRAINING
 from distill.playback.instrument import Strike
 from distill.settings import WindowSettings
 from tests.control.fakes import FakePorts

@@ -13,7 +13,7 @@ from distill.gui.background.background_task import BackgroundTask
 from distill.gui.training import starting_model_choice
 from distill.gui.training.starting_model_choice import StartChoice, read_model
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.pages import TRAINING
+from distill.gui.window.page_switch import TRAINING
 from distill.json_files import write_json
 from distill.runs.run_record import RunRecord
 from distill.runs.summary import summarise

@@ -41,7 +41,7 @@ from distill.gui.plots.plot_view import PlotView
 from distill.gui.widgets import theme
 from distill.gui.widgets.key_help import key_groups
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.pages import MODELS, PLAY, TRAINING
+from distill.gui.window.page_switch import MODELS, PLAY, TRAINING
 from distill.playback.player import Player, PlayerState
 from distill.runs.preview_files import find_previews
 from tests.gui.conftest import close, make_window

@@ -73,7 +73,7 @@ class ModelDeletion(QObject):
         self._leaving.discard(entry.path)
         self._notices.forget(TOPIC)  # its button would do nothing
 
-    def _report_deleted(self, deletion: Deletion, entry: ModelEntry, change: "LibraryChange") -> None:
+    def _report_deleted(self, deletion: Deletion, entry: ModelEntry, change: LibraryChange) -> None:
         self._leaving.discard(entry.path)
         there = deletion.in_trash
         is_own = there is not None and there.parent.name == TRASH_NAME
@@ -93,7 +93,7 @@ class ModelDeletion(QObject):
         self._notices.forget(TOPIC)
         self._page.list.show_model(restored.path)
 
-    def _undo_if_last(self, change: "LibraryChange") -> None:
+    def _undo_if_last(self, change: LibraryChange) -> None:
         """Undo a deletion, and before it all later changes, as an undo stack requires."""
         position = next((n for n in range(self._undo_stack.index()) if self._undo_stack.command(n) is change), None)
         if position is not None:

@@ -43,7 +43,7 @@ from distill.gui.training.estimate_presenter import EstimatePresenter
 from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.training.run_verdict_presenter import VerdictPresenter
 from distill.gui.window.frame import RUNS_TAB, Frame
-from distill.gui.window.pages import MODELS, PLAY, TRAINING
+from distill.gui.window.page_switch import MODELS, PLAY, TRAINING
 from distill.gui.window.training_columns import PLOTS_COLUMN
 from distill.gui.window_part import WindowPart
 from distill.names import taken_names

@@ -17,7 +17,8 @@ from distill.gui.training.controls import TrainingControls
 from distill.gui.widgets import theme
 from distill.gui.widgets.focus import leave_tab_key_to_bar
 from distill.gui.widgets.panel import Panel
-from distill.gui.window.pages import TRAINING, Pages, replace_page
+from distill.gui.window.page_switch import TRAINING
+from distill.gui.window.pages import Pages, replace_page
 from distill.gui.window.top_bar import TopBar
 from distill.gui.window.training_columns import TrainingColumns
 from distill.settings import WindowSettings

@@ -28,7 +28,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.drag_and_drop import accept_copy, dropped_paths
 from distill.gui.widgets.plain_text import make_plain
 from distill.gui.window.frame import Frame
-from distill.gui.window.pages import MODELS, TRAINING
+from distill.gui.window.page_switch import MODELS, TRAINING
 from distill.gui.window.quit_question import QuitQuestion, unsaved_text
 from distill.gui.window.settings_damage import damage_text
 from distill.models.file_format import SUFFIX

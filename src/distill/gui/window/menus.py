@@ -19,7 +19,8 @@ from distill.gui.widgets.focus import give_focus
 from distill.gui.widgets.key_help import key_groups
 from distill.gui.window.composition import Parts
 from distill.gui.window.frame import Frame
-from distill.gui.window.pages import MODELS, PLAY, TRAINING, Pages
+from distill.gui.window.page_switch import MODELS, PLAY, TRAINING
+from distill.gui.window.pages import Pages
 
 #: Events of a widget after which something else may be possible.
 _STATE_EVENTS = (

@@ -4,9 +4,7 @@ from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from distill.gui.widgets.focus import give_focus
-from distill.gui.window.page_switch import MODELS, PLAY, TRAINING, PageSwitch
-
-__all__ = ["MODELS", "PLAY", "TRAINING", "Pages", "replace_page"]
+from distill.gui.window.page_switch import TRAINING, PageSwitch
 
 
 def replace_page(stack: QStackedWidget, number: int, widget: QWidget) -> None:
