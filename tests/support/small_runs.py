@@ -2,6 +2,7 @@
 
 import pkgutil
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 #: Channels of the mel families' networks, a quarter of those that users get.  The Complex VAE has a setting for it.
@@ -10,10 +11,12 @@ CHANNELS = (8, 16, 32, 64)
 PRIOR = (32, 1)
 #: Steps for each sound that the priors take at the end of a run.
 CLOSING_STEPS = 4
+#: What each measure of new sounds draws: a sixteenth of what users get.
+NEW_SOUNDS = {1: SimpleNamespace(drawn=8, most_detail=8), 2: SimpleNamespace(drawn=16, most_detail=4)}
 
 
 def make_small(patch: Callable[[str, Any], Any]) -> None:
-    """Make networks and priors of new runs small; one of full size is trained in the tests of other folders.
+    """Make networks, priors and measures of new runs small; one of full size is trained in the tests of other folders.
 
     Parameters
     ----------
@@ -24,6 +27,7 @@ def make_small(patch: Callable[[str, Any], Any]) -> None:
     patch("distill.models.vqvae._CHANNELS", CHANNELS)
     patch("distill.training.beginning.prepare_prior.PRIOR_SIZE", PRIOR)
     patch("distill.runs.estimates.estimate._CLOSING_STEPS_PER_SOUND", CLOSING_STEPS)
+    patch("distill.training.steps.new_sound_distance._MEASURES", NEW_SOUNDS)
 
 
 def leave_map_out(patch: Callable[[str, Any], Any]) -> None:
