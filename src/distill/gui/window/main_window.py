@@ -21,7 +21,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEv
 from PySide6.QtWidgets import QApplication, QMainWindow
 
 from distill import diagnostics
-from distill.gui.background.background_task import end_tasks
+from distill.gui.background.background_tasks import end_tasks
 from distill.gui.engine.run_state import RunState
 from distill.gui.user_errors import is_user_error
 from distill.gui.widgets import theme
