@@ -23,7 +23,7 @@ from distill.config.family_catalog import FAMILIES, FamilyInfo, family_info
 from distill.config.training import OverfittingPreset
 from distill.events import EpochMetrics, PreparationProgress, VQEpochMetrics
 from distill.gui.engine.run_state import RunState
-from distill.gui.training.family_menu import DETAIL_ROLE, family_detail, fill_family_menu
+from distill.gui.training.family_menu import FAMILY_DETAIL_ROLE, family_detail, fill_family_menu
 from distill.gui.training.run_state_messages import (
     finishing_text,
     idle_text,
@@ -353,7 +353,7 @@ class TrainingControls(Panel):
 
     def _show_families(self) -> None:
         for row, info in enumerate(FAMILIES):
-            self.family.setItemData(row, self._family_detail(info), DETAIL_ROLE)
+            self.family.setItemData(row, self._family_detail(info), FAMILY_DETAIL_ROLE)
         info = family_info(self.family_key)
         self.family.setToolTip(f"{info.description}\n{self._family_detail(info)}")
 
