@@ -13,9 +13,9 @@ from PySide6.QtWidgets import (
 )
 
 from distill.gui.compare.compared_sounds_model import FILE_ROLE, HEARD_ROLE, LETTERS, ORIGINAL, SoundsModel
+from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
-from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.gui.widgets.waveform import draw_waveform
 
 AnyIndex = QModelIndex | QPersistentModelIndex

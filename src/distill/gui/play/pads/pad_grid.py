@@ -11,10 +11,10 @@ from PySide6.QtWidgets import (
 )
 
 from distill.control.control_mapping import PADS
+from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
 from distill.gui.play.pads.pad import KEYS, Pad
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
-from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.gui.widgets.plain_text import short_names
 
 COUNT, _COLUMNS = PADS, 4
