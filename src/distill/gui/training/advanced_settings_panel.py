@@ -23,7 +23,7 @@ from distill.config.training import AnyConfig, RunConfig
 from distill.errors import ConfigurationError
 from distill.gui.training.setting_row import SettingGroup, SettingRow
 from distill.gui.widgets import theme
-from distill.gui.widgets.panel import Panel, ScrolledColumn
+from distill.gui.widgets.panel import Panel, PanelScrollArea
 
 #: Settings that the training panel has controls for.
 MAIN_SETTINGS = frozenset(("family", "preset", "max_epochs"))
@@ -71,7 +71,7 @@ class SettingsPanel(Panel):
         self.reset_all.clicked.connect(lambda: self._make_changes({}))
         self.reuse.clicked.connect(self.reuse_requested)
         self.done.clicked.connect(self.close_requested)
-        self.area = ScrolledColumn()
+        self.area = PanelScrollArea()
         self.body.addWidget(self.area, 1)
         self.body.addLayout(self._make_buttons())
 
