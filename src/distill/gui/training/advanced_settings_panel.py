@@ -18,8 +18,8 @@ from PySide6.QtWidgets import (
 )
 
 from distill.config.family_catalog import family_info
-from distill.config.setting_fields import SettingField, setting_fields, setting_value, with_settings
-from distill.config.training import AnyConfig, RunConfig
+from distill.config.setting_fields import grouped_settings, setting_fields, setting_value, with_settings
+from distill.config.training import AnyConfig
 from distill.errors import ConfigurationError
 from distill.gui.training.setting_row import SettingGroup, SettingRow
 from distill.gui.widgets import theme
@@ -138,7 +138,7 @@ class SettingsPanel(Panel):
             self.area.column.removeWidget(group)
             group.hide()
             group.deleteLater()
-        titled = _grouped(found, family_info(config.family).label, self.tr("Training"))
+        titled = grouped_settings(found, family_info(config.family).label, self.tr("Training"))
         self._groups = [SettingGroup(title, fields) for title, fields in titled.items()]
         self.rows = {row.field.name: row for group in self._groups for row in group.rows}
         for number, group in enumerate(self._groups):
@@ -220,14 +220,3 @@ class SettingsPanel(Panel):
         row.addStretch(1)
         row.addWidget(self.done)
         return row
-
-
-def _grouped(found: list[SettingField], family: str, common: str) -> dict[str, list[SettingField]]:
-    """Return settings by heading: the family's own, those inside of others, and those of all families."""
-    own = [field for field in found if not field.group and field.owner is not RunConfig]
-    inside: dict[str, list[SettingField]] = {}
-    for field in found:
-        if field.group:
-            inside.setdefault(field.group.replace("_", " ").replace(".", ", ").capitalize(), []).append(field)
-    shared = [field for field in found if not field.group and field.owner is RunConfig]
-    return {title: fields for title, fields in {family: own, **inside, common: shared}.items() if fields}
