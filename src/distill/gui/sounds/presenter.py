@@ -20,13 +20,14 @@ from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.sounds.sound_loader import Scan, SoundLoader
 from distill.gui.sounds.sound_row import CheckedSound, SoundStatus
-from distill.gui.sounds.split_finder import Split, SplitFinder
+from distill.gui.sounds.split_finder import SplitFinder
 from distill.gui.sounds.training_set_warnings import TrainingSetWarnings
 from distill.gui.sounds.undoable_choices import Choice, Exclusions
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.window_part import WindowPart
 from distill.settings import WindowSettings
 from distill.training.data.known_split import KnownSplit
+from distill.training.data.split import SplitFiles
 
 #: Changes are saved once there has been none for this long.
 SETTLED_MILLISECONDS = 500
@@ -306,7 +307,7 @@ class SoundsPresenter(QObject, WindowPart):
             self._browser.show_held_out(None)
             self.splitting.start([row.path for row in usable], self._share, self._chunk_seconds, self._known, fixes)
 
-    def _show_split(self, split: Split | None) -> None:
+    def _show_split(self, split: SplitFiles | None) -> None:
         if split is None:
             self._browser.show_held_out(None)
             self._warnings.forget_material()
