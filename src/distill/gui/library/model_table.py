@@ -33,7 +33,7 @@ class ModelTable(ListModel[ModelEntry]):
         """Mark models as new."""
         self.set_marked(self.marked | frozenset(paths))
 
-    def mark_viewed(self, path: Path) -> None:
+    def mark_model_viewed(self, path: Path) -> None:
         """Remove the mark of a model."""
         self.set_marked(self.marked - {path})
 

@@ -210,7 +210,7 @@ class ModelsPresenter(QObject, WindowPart):
         usable = entry if entry is not None and entry.problem is None else None
         self.model_chosen.emit(usable)
         if entry is not None and self._page.isVisible():
-            self._page.list.table.mark_viewed(entry.path)
+            self._page.list.table.mark_model_viewed(entry.path)
         is_same = before is not None and usable is not None and before.path == usable.path
         if not (is_same and before is not None and usable is not None and before.mtime_ns == usable.mtime_ns):
             self.listening.look_for_sounds(usable)

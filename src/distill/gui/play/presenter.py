@@ -272,7 +272,7 @@ class PlayPresenter(QObject, WindowPart):
 
         path = shown.files.get(shown.sounds[row])
         menu = DotMenu(path is not None, len(self.page.pads.sounds()) < COUNT, self.page)
-        menu.play.triggered.connect(play)
+        menu.play_dot.triggered.connect(play)
         if path is not None:
             menu.pad.triggered.connect(lambda: self.put_on_pads([path]))
             menu.save.triggered.connect(lambda: self.exports.ask_for_sound_file(path))

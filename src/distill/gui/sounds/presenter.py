@@ -77,7 +77,7 @@ class SoundsPresenter(QObject, WindowPart):
         self.loader.scan_finished.connect(self._on_scanned)
         self.loader.failed.connect(self._on_failed)
         self.loader.sounds_checked.connect(self._on_checked)
-        self.loader.check_progressed.connect(browser.show_progress)
+        self.loader.sounds_check_progressed.connect(browser.show_progress)
 
     @property
     def roots(self) -> tuple[Path, ...]:

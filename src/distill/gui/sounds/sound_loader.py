@@ -51,7 +51,7 @@ class SoundLoader(QObject):
     scan_finished = Signal(object)  # Scan
     failed = Signal(object)  # the exception
     sounds_checked = Signal(object)  # list of CheckedSound
-    check_progressed = Signal(int, int)  # done, total
+    sounds_check_progressed = Signal(int, int)  # done, total
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -149,7 +149,7 @@ class SoundLoader(QObject):
         if self._batch:
             batch, self._batch = self._batch, []
             self.sounds_checked.emit(batch)
-            self.check_progressed.emit(self._total - len(self._unchecked), self._total)
+            self.sounds_check_progressed.emit(self._total - len(self._unchecked), self._total)
 
 
 def scan(paths: Sequence[Path], drops_missing: bool, cancel: threading.Event) -> Scan:
