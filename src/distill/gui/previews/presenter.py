@@ -52,8 +52,7 @@ class PreviewsPresenter(QObject, WindowPart):
 
     def _on_starring_requested(self, sounds: list[PreviewSound]) -> None:
         self._notices.forget(STARS_TOPIC)
-        paths = [sound.path for sound in sounds]
-        self.stars.set_starred(paths, not self.stars.paths.issuperset(paths))
+        self.stars.toggle([sound.path for sound in sounds])
 
     def _on_stars_changed(self) -> None:
         self._previews.show_starred(self.stars.paths)
