@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, TypeVar
 
-from distill.config.training import RunConfig
 from distill.config.validation import Validated, check_setting
 from distill.errors import ConfigurationError
 
@@ -103,14 +102,19 @@ def setting_fields(config: Validated) -> list[SettingField]:
     return list(_walk(config, "", frozenset(), getattr(config, "family", "")))
 
 
-def grouped_settings(found: Sequence[SettingField], family: str, common: str) -> dict[str, list[SettingField]]:
-    """Return settings by heading: the family's own, those inside of others, and those of all families."""
-    own = [field for field in found if not field.group and field.owner is not RunConfig]
+def grouped_settings(
+    found: Sequence[SettingField], family: str, common: str, common_owner: type
+) -> dict[str, list[SettingField]]:
+    """Return settings by heading: the family's own, those inside of others, and those of all families.
+
+    The latter are those that ``common_owner`` declares.
+    """
+    own = [field for field in found if not field.group and field.owner is not common_owner]
     inside: dict[str, list[SettingField]] = {}
     for field in found:
         if field.group:
             inside.setdefault(field.group.replace("_", " ").replace(".", ", ").capitalize(), []).append(field)
-    shared = [field for field in found if not field.group and field.owner is RunConfig]
+    shared = [field for field in found if not field.group and field.owner is common_owner]
     return {title: group for title, group in {family: own, **inside, common: shared}.items() if group}
 
 

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from distill.config.family_catalog import family_info
 from distill.config.setting_fields import grouped_settings, setting_fields, setting_value, with_settings
-from distill.config.training import AnyConfig
+from distill.config.training import AnyConfig, RunConfig
 from distill.errors import ConfigurationError
 from distill.gui.training.setting_row import SettingGroup, SettingRow
 from distill.gui.widgets import theme
@@ -138,7 +138,7 @@ class SettingsPanel(Panel):
             self.area.column.removeWidget(group)
             group.hide()
             group.deleteLater()
-        titled = grouped_settings(found, family_info(config.family).label, self.tr("Training"))
+        titled = grouped_settings(found, family_info(config.family).label, self.tr("Training"), RunConfig)
         self._groups = [SettingGroup(title, fields) for title, fields in titled.items()]
         self.rows = {row.field.name: row for group in self._groups for row in group.rows}
         for number, group in enumerate(self._groups):
