@@ -37,6 +37,18 @@ def move_to_trash(path: Path) -> Path | None:
     raise error or OSError(f"There is no trash for {path}.")
 
 
+def move_to_own_trash(path: Path, own_folder: Path) -> Path:
+    """Move a file to a folder of ours and return its path there: where the system has no trash for its disk.
+
+    Raises
+    ------
+    OSError
+        It cannot be moved.
+    """
+    own_folder.mkdir(exist_ok=True)
+    return path.rename(free_path(own_folder / path.name))
+
+
 def restore_from_trash(in_trash: Path, original: Path) -> Path:
     """Move a file back and return its path: the original one, or a free one beside it.
 

@@ -60,7 +60,7 @@ def test_memory_over_500_previews(window: MainWindow, tmp_path: Path, qtbot: QtB
         adding.append(milliseconds_since(start))
         if number % (SAMPLES + PAIRS) == 0:
             QApplication.processEvents()
-    panel.thumbnails.prefetch(told)
+    panel.thumbnails.prefetch_waveforms(told)
     qtbot.waitUntil(lambda: all(panel.thumbnails.peaks(path) is not None for path in told), timeout=300_000)
     view.setCurrentIndex(view.model().index(0, 0))
     view.setFocus()

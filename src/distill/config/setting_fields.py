@@ -6,7 +6,7 @@ everything by the metadata that `distill.config.validation.setting` gave them.
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, TypeVar
 
@@ -100,6 +100,22 @@ def setting_fields(config: Validated) -> list[SettingField]:
     itself, which is then what counts (`VQVAEConfig.dropout`).
     """
     return list(_walk(config, "", frozenset(), getattr(config, "family", "")))
+
+
+def grouped_settings(
+    found: Sequence[SettingField], family: str, common: str, common_owner: type
+) -> dict[str, list[SettingField]]:
+    """Return settings by heading: the family's own, those inside of others, and those of all families.
+
+    The latter are those that ``common_owner`` declares.
+    """
+    own = [field for field in found if not field.group and field.owner is not common_owner]
+    inside: dict[str, list[SettingField]] = {}
+    for field in found:
+        if field.group:
+            inside.setdefault(field.group.replace("_", " ").replace(".", ", ").capitalize(), []).append(field)
+    shared = [field for field in found if not field.group and field.owner is common_owner]
+    return {title: group for title, group in {family: own, **inside, common: shared}.items() if group}
 
 
 def _walk(config: Validated, prefix: str, taken: frozenset[str], family: str) -> Iterator[SettingField]:

@@ -31,8 +31,8 @@ RUNS_SEARCHED, SOUNDS_LISTED = 300, 500
 GENERATED_SEARCHED = 20_000
 #: Parts of the keys of records whose values are names.
 _NAMING = ("name", "sound", "source", "title", "descr", "tag", "label", "file", "path", "host", "dataset")
-#: So many lines of the end of the log are in the short text.
-SHORT_LOG_LINES = 60
+#: So many lines of the end of the log are in the short text and in an excerpt, which takes no more than so many bytes.
+SHORT_LOG_LINES, EXCERPT_BYTES = 60, 32_000
 #: Date of all files in the archive: the time of a report is in its log.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -98,9 +98,18 @@ def write(path: Path, parts: dict[str, str]) -> None:
 
 def short_text(parts: dict[str, str]) -> str:
     """Return what of a report fits into a message: versions, errors and the end of the log."""
-    log_end = "\n".join(parts.get("log.txt", "").splitlines()[-SHORT_LOG_LINES:])
+    log_end = _last_lines(parts.get("log.txt", ""))
     texts = [parts.get("versions.txt", ""), parts.get("errors.txt", ""), f"The end of the log:\n{log_end}"]
     return "\n\n".join(text.strip() for text in (texts if log_end else texts[:2]) if text.strip()) + "\n"
+
+
+def log_excerpt() -> str:
+    """Return the last lines of the log as they are, names included; nothing where it cannot be read."""
+    return _last_lines(_end_of(diagnostics.log_file(), EXCERPT_BYTES))
+
+
+def _last_lines(text: str) -> str:
+    return "\n".join(text.splitlines()[-SHORT_LOG_LINES:])
 
 
 def make_redactor(settings: WindowSettings, key: bytes | None = None) -> Redactor:

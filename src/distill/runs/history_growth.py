@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.json_files import parse_json
+from distill.metrics_history import AnyHistory
 from distill.runs.preview_files import PreviewSound, find_previews
 from distill.runs.run_history import HISTORY
 from distill.runs.run_owner import training_host
@@ -87,3 +88,23 @@ def read_growth(folder: Path, position: int) -> Growth:
         if isinstance(event, dict):
             events.append(event)
     return Growth(host, tuple(events), position + len(whole), False, previews)
+
+
+def add_events(history: AnyHistory, growth: Growth) -> bool:
+    """Append the events that a history does not have yet; return whether there were any."""
+    before = history.step_count, len(history.epochs)
+    for event in growth.events:
+        try:
+            if _is_new(history, int(event["epoch"]), event.get("step")):
+                history.add_dict(event)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            continue  # a damaged line
+    return (history.step_count, len(history.epochs)) != before
+
+
+def _is_new(history: AnyHistory, epoch: int, step: int | None) -> bool:
+    if step is None:
+        return not history.epochs or epoch > history.epochs[-1].epoch
+    if not history.step_count:
+        return True
+    return (epoch, step) > (history.step_column("epoch")[-1], history.step_column("step")[-1])

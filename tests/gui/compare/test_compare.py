@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.generation import same_seed_sounds
-from distill.gui.compare.compared_sounds_model import FILE_ROLE, HEARD_ROLE
+from distill.gui.compare.compared_sounds_model import COMPARED_FILE_ROLE, HEARD_ROLE
 from distill.gui.compare.dialog import CompareDialog
 from distill.gui.plots.axes import AXIS_WIDTH
 from distill.gui.window.main_window import MainWindow
@@ -132,7 +132,7 @@ def test_a_silent_comparison_is_played_from_the_position_that_is_clicked(
 
 def test_sounds_of_the_best_epoch(dialog: CompareDialog) -> None:
     def shown() -> list[str]:
-        return [dialog.table.index(0, column).data(FILE_ROLE).name for column in (1, 2)]
+        return [dialog.table.index(0, column).data(COMPARED_FILE_ROLE).name for column in (1, 2)]
 
     assert shown() == ["recon_epoch0001_recon_00.wav", "recon_epoch0002_recon_00.wav"]
     dialog.epoch.setCurrentIndex(1)
@@ -151,7 +151,7 @@ def test_sounds_of_a_seed(
     dialog.seed.setValue(9)
     dialog.generate.click()
     qtbot.waitUntil(lambda: dialog.table.rowCount() == before + 3 and dialog.generate.isEnabled())
-    assert dialog.table.index(before, 2).data(FILE_ROLE).name == "first 9 0.wav"
+    assert dialog.table.index(before, 2).data(COMPARED_FILE_ROLE).name == "first 9 0.wav"
     assert "Seed 9, new 1" in str(dialog.table.index(before, 2).data(Qt.ItemDataRole.AccessibleTextRole))
 
 

@@ -14,8 +14,8 @@ from PySide6.QtWidgets import QPushButton, QSlider, QWidget
 from pytestqt.qtbot import QtBot
 
 from distill.generation.map.shown_map import Slider
+from distill.gui.help.keyboard_shortcuts import key_groups
 from distill.gui.play.presenter import PlayPresenter
-from distill.gui.widgets.key_help import key_groups
 from distill.gui.widgets.plain_text import plain_tip
 from distill.gui.window.main_window import SMALLEST_SIZE, MainWindow
 from tests.gui.cut_off import cut_off

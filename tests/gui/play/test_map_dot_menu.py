@@ -50,7 +50,7 @@ def test_the_menu_of_a_dot_does_what_it_says(
 ) -> None:
     menu = opened(play, 1)
     assert all(action.isEnabled() for action in menu.actions() if not action.isSeparator())
-    menu.play.trigger()
+    menu.play_dot.trigger()
     assert play.current == session.own
     assert play.page.map.cursor_position == shown_of(play).positions[1]
     menu.pad.trigger()
@@ -73,7 +73,7 @@ def test_what_cannot_be_done_is_disabled_and_says_why(
     for action in (menu.pad, menu.save, menu.copy, menu.reveal):
         assert not action.isEnabled()
         assert "not found" in action.toolTip()
-    menu.play.trigger()
+    menu.play_dot.trigger()
     idle(play, qtbot)
     assert session.requests == [(shown_of(play).positions[6], {})], "the model's copy"
     menu.close()
@@ -131,7 +131,7 @@ def test_a_menu_that_is_open_while_another_map_comes_plays_nothing_of_it(
     menu = opened(play, 19)
     play.show_model(entry_of(Path("other.distill")))
     idle(play, qtbot)
-    menu.play.trigger()
+    menu.play_dot.trigger()
     assert play.current is None
     assert session.requests == []
     menu.close()

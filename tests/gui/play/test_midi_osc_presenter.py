@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 from distill.control.midi_ports import PortWatcher
 from distill.control.osc import OscInput, OscOutput
 from distill.gui.play.midi_osc_presenter import MidiOscPresenter
-from distill.gui.play.pads.pad import KEYS
+from distill.gui.play.pads.pad_grid import PAD_KEYS
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.page_switch import PLAY, TRAINING
@@ -159,7 +159,7 @@ def test_a_key_is_released_although_a_modifier_was_pressed_meanwhile(
     strikes: Strikes,
     tmp_path: Path,
 ) -> None:
-    pad = KEYS.index(text.upper())
+    pad = PAD_KEYS.index(text.upper())
     hold(control, tmp_path, pad)
     control.page.midi.gate.setChecked(True)
     other, other_text, modifier = released_as

@@ -24,8 +24,7 @@ from distill.generation.map.newness import COPY, NEW, JudgedSound, Verdict
 from distill.generation.map.shown_map import ShownMap
 from distill.gui.play.export import presenter as export_presenter
 from distill.gui.play.export.kit_dialog import KitDialog
-from distill.gui.play.pads.pad import KEYS
-from distill.gui.play.pads.pad_grid import PadGrid
+from distill.gui.play.pads.pad_grid import PAD_KEYS, PadGrid
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.play.sound_list import WORD_ROLE
 from distill.gui.window.main_window import MainWindow
@@ -142,7 +141,7 @@ def test_every_key_of_a_pad_reaches_it(play: PlayPresenter, tmp_path: Path, focu
         pads.hold(number, path)
     play.page.history.add(path)
     pads.pressed.connect(played.append)
-    for key in KEYS:
+    for key in PAD_KEYS:
         QTest.keyClick(getattr(play.page, focus), Qt.Key(ord(key)))
     assert played == list(range(16))
 

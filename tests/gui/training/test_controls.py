@@ -17,7 +17,7 @@ from distill.config.family_catalog import FAMILIES
 from distill.errors import TrainingError
 from distill.events import EpochMetrics, PreparationProgress, TrainingNotice
 from distill.gui.engine.run_state import RunState
-from distill.gui.training.family_menu import DETAIL_ROLE
+from distill.gui.training.family_menu import FAMILY_DETAIL_ROLE
 from distill.gui.window.main_window import SMALLEST_SIZE, MainWindow
 from distill.gui.window.page_switch import MODELS, TRAINING
 from distill.runs.run_record import RunRecord
@@ -194,12 +194,14 @@ def test_another_family_leaves_the_plots_of_the_shown_run(loaded: MainWindow, qt
 def test_families_say_what_they_are_good_at(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
     combo = loaded.controls.family
     assert [combo.itemText(row) for row in range(combo.count())] == [info.plain_name for info in FAMILIES]
-    assert [combo.itemData(row, DETAIL_ROLE) for row in range(combo.count())] == [info.label for info in FAMILIES]
+    assert [combo.itemData(row, FAMILY_DETAIL_ROLE) for row in range(combo.count())] == [
+        info.label for info in FAMILIES
+    ]
     engine.step_seconds = 0.01
     start(loaded, 4)
     await_state(qtbot, loaded, RunState.TRAINING)
     await_state(qtbot, loaded, RunState.IDLE)
-    detail = combo.itemData(combo.findData("vae"), DETAIL_ROLE)
+    detail = combo.itemData(combo.findData("vae"), FAMILY_DETAIL_ROLE)
     assert detail.startswith("Mel VAE · about ")
 
 

@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.config.training import TrainingConfig
-from distill.gui.background.background_task import BackgroundTask
+from distill.gui.background.background_tasks import BackgroundTask
 from distill.gui.training import starting_model_choice
 from distill.gui.training.starting_model_choice import StartChoice, read_model
 from distill.gui.window.main_window import MainWindow

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication
 
 from distill.gui.widgets.formatting import (
     format_bytes,
+    format_change,
     format_date,
     format_length,
     format_level,
@@ -42,6 +43,7 @@ def test_durations_and_sizes() -> None:
     assert [format_length(s) for s in (0.0, 0.003, 0.351, 187)] == ["0.00 s", "3 ms", "0.35 s", "3:07"]
     assert [format_time_left(s) for s in (41.4, 59.6, 90, 3900)] == ["41 s", "1 min", "2 min", "1 h 05 min"]
     assert [format_level(v) for v in (-0.01, -12.34)] == ["0.0", "−12.3"]
+    assert [format_change(s) for s in (0.05, -0.12, 0.004, 0.0)] == ["+5 %", "−12 %", "", ""]
     sizes = (840, 12_000, 3_400_000, 14_900_000, 210_000_000, 1_400_000_000)
     assert [format_bytes(n) for n in sizes] == ["840 bytes", "12 kB", "3.4 MB", "14.9 MB", "210 MB", "1.4 GB"]
 

@@ -107,7 +107,7 @@ def test_what_was_asked_for_last_comes_first(
 ) -> None:
     slow, paths, ready = Slow(monkeypatch), files_in(tmp_path, 6), list[Path]()
     thumbnails.ready.connect(ready.append)
-    thumbnails.prefetch(paths)
+    thumbnails.prefetch_waveforms(paths)
     qtbot.waitUntil(lambda: slow.measured == paths[:1])
     thumbnails.request(paths[3])
     thumbnails.request(paths[5])
@@ -126,14 +126,14 @@ def test_the_next_start_finds_them_on_the_disk(
     thumbnails: Thumbnails, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     paths = files_in(tmp_path, 3)
-    thumbnails.prefetch(paths)
+    thumbnails.prefetch_waveforms(paths)
     qtbot.waitUntil(lambda: all(thumbnails.peaks(path) is not None for path in paths))
     thumbnails.close()
     slow = Slow(monkeypatch)
     slow.may_go_on.set()
     again = Thumbnails()
     again.request(paths[1])
-    again.prefetch(paths)
+    again.prefetch_waveforms(paths)
     qtbot.waitUntil(lambda: all(again.peaks(path) is not None for path in paths))
     assert slow.measured == []
     for path in paths:
@@ -149,7 +149,7 @@ def test_a_file_that_changed_is_drawn_anew(thumbnails: Thumbnails, tmp_path: Pat
     qtbot.waitUntil(lambda: len(ready) == 1)
     before = thumbnails.overview(path)
     soundfile.write(path, 3 * tone(0.3, 100.0), 48_000)
-    thumbnails.prefetch([path])
+    thumbnails.prefetch_waveforms([path])
     qtbot.waitUntil(lambda: len(ready) == 2)
     after = thumbnails.overview(path)
     assert before is not None
@@ -170,7 +170,7 @@ def test_a_file_that_cannot_be_read_is_asked_for_once(
     qtbot.waitUntil(lambda: bad in thumbnails._known)
     for _ in range(3):
         thumbnails.request(bad)  # as each painting of the row does
-    thumbnails.prefetch([])
+    thumbnails.prefetch_waveforms([])
     qtbot.wait(30)
     assert slow.measured.count(bad) == 1
     assert thumbnails.peaks(bad) is None
@@ -180,7 +180,7 @@ def test_closing_does_not_wait_for_all_the_others(
     thumbnails: Thumbnails, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     slow, paths = Slow(monkeypatch), files_in(tmp_path, 4)
-    thumbnails.prefetch(paths)
+    thumbnails.prefetch_waveforms(paths)
     qtbot.waitUntil(lambda: len(slow.measured) == 1)
     thumbnails.close()
     assert len(slow.measured) == 1

@@ -35,11 +35,10 @@ from distill.config.family_catalog import FAMILIES
 from distill.gui.engine.run_state import RunState
 from distill.gui.help.about_dialog import AboutDialog
 from distill.gui.help.crash_dialog import CrashDialog
+from distill.gui.help.keyboard_shortcuts import ShortcutsDialog, key_groups
 from distill.gui.help.report_dialog import ReportDialog
-from distill.gui.help.shortcuts_dialog import ShortcutsDialog
 from distill.gui.plots.plot_view import PlotView
 from distill.gui.widgets import theme
-from distill.gui.widgets.key_help import key_groups
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.page_switch import MODELS, PLAY, TRAINING
 from distill.playback.player import Player, PlayerState

@@ -30,8 +30,8 @@ from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.engine.run_state import RunState
 from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.help.about_dialog import AboutDialog
+from distill.gui.help.keyboard_shortcuts import ShortcutsDialog
 from distill.gui.help.report_dialog import ReportDialog
-from distill.gui.help.shortcuts_dialog import ShortcutsDialog
 from distill.gui.play.export.kit_dialog import KitDialog
 from distill.gui.sounds.recent_folders import MOST, RecentMenu
 from distill.gui.window import composition

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from distill.gui.engine.run_state import RunState
-from distill.gui.window.frame import RUNS_TAB
+from distill.gui.window.layout import RUNS_TAB
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.page_switch import MODELS, PLAY, TRAINING
 from distill.metrics_history import MetricsHistory

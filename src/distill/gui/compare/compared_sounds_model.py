@@ -13,7 +13,7 @@ AnyIndex = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 
 #: Roles of the file of a cell, and of whether it is heard.
-FILE_ROLE, HEARD_ROLE = Qt.ItemDataRole.UserRole + 1, Qt.ItemDataRole.UserRole + 2
+COMPARED_FILE_ROLE, HEARD_ROLE = Qt.ItemDataRole.UserRole + 1, Qt.ItemDataRole.UserRole + 2
 #: Letters of the runs, and of the original; also the keys.
 LETTERS, ORIGINAL = "ABCD", "O"
 
@@ -90,7 +90,7 @@ class SoundsModel(QAbstractTableModel):
             return None
         row, column = index.row(), index.column()
         file = self.file(row, column)
-        if role == FILE_ROLE:
+        if role == COMPARED_FILE_ROLE:
             return file
         if role == HEARD_ROLE:
             return file is not None and file == self._heard

@@ -12,10 +12,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.gui.compare.compared_sounds_model import FILE_ROLE, HEARD_ROLE, LETTERS, ORIGINAL, SoundsModel
+from distill.gui.compare.compared_sounds_model import COMPARED_FILE_ROLE, HEARD_ROLE, LETTERS, ORIGINAL, SoundsModel
+from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
-from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.gui.widgets.waveform import draw_waveform
 
 AnyIndex = QModelIndex | QPersistentModelIndex
@@ -31,7 +31,7 @@ class _CellDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: AnyIndex) -> None:
         """Paint a cell."""
-        file, is_heard = index.data(FILE_ROLE), bool(index.data(HEARD_ROLE))
+        file, is_heard = index.data(COMPARED_FILE_ROLE), bool(index.data(HEARD_ROLE))
         colors, area = theme.colors(), QRectF(option.rect).adjusted(2, 2, -2, -2)
         has_focus = bool(option.state & QStyle.StateFlag.State_HasFocus)
         painter.save()

@@ -165,9 +165,9 @@ class CompareDialog(QDialog):
         self.plot.clear()
         self.plot.position_text = self.tr("{0} min") if is_time else self.tr("epoch {0}")
         self.plot.widget.getPlotItem().setLabel("bottom", self.tr("minutes") if is_time else self.tr("epoch"))
-        for letter, run in zip(LETTERS, self.comparison.runs, strict=False):
-            x = [point.seconds / 60 if is_time else point.epoch for point in run.curve]
-            self.plot.set_curve(letter, np.array(x, dtype=np.float64), np.array([p.loss for p in run.curve]))
+        for letter, compared in zip(LETTERS, self.comparison.runs, strict=False):
+            x = [point.seconds / 60 if is_time else point.epoch for point in compared.curve]
+            self.plot.set_curve(letter, np.array(x, dtype=np.float64), np.array([p.loss for p in compared.curve]))
         if not self.comparison.has_same_loss:
             self.plot.set_note(
                 self.tr("Other families, other losses: compare by ear"),

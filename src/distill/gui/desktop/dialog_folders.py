@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QStandardPaths
 
-from distill.gui.background.background_task import BackgroundTask
+from distill.gui.background.background_tasks import BackgroundTask
 from distill.gui.desktop.slow_disk import ask_disk
 
 
@@ -24,7 +24,7 @@ class StartFolders(QObject):
     Parameters
     ----------
     parent
-        Whose tasks are waited for at the end (`distill.gui.background.background_task.end_tasks`).
+        Whose tasks are waited for at the end (`distill.gui.background.background_tasks.end_tasks`).
     """
 
     def __init__(self, parent: QObject) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication, QDir, QObject, QProcess, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 
-from distill.gui.background.background_task import BackgroundTask
+from distill.gui.background.background_tasks import BackgroundTask
 from distill.gui.desktop.slow_disk import ask_disk
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 
@@ -68,7 +68,7 @@ def reveal(path: Path, parent: QObject) -> None:
     path
         What to show.
     parent
-        Whose tasks are waited for at the end (`distill.gui.background.background_task.end_tasks`).
+        Whose tasks are waited for at the end (`distill.gui.background.background_tasks.end_tasks`).
     """
     path = Path(os.path.abspath(path))  # noqa: PTH100 - a link is shown where it lies, not what it leads to
     task = BackgroundTask(lambda _progress, cancel: ask_disk(lambda: _locate(path), cancel), parent)

@@ -1,4 +1,4 @@
-"""Moves files and folders to the trash of the system."""
+"""Moves files and folders to the trash of the system by Qt, and otherwise as `distill.trash` does."""
 
 import logging
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 from PySide6.QtCore import QFile
 
 from distill import trash
-from distill.files import free_path
 
 log = logging.getLogger(__name__)
 
@@ -36,5 +35,4 @@ def move_to_trash(path: Path, own_folder: Path | None = None) -> Path | None:
         log.info("There is no trash for %s: %s", path, exc)
         if own_folder is None:
             raise
-    own_folder.mkdir(exist_ok=True)
-    return path.rename(free_path(own_folder / path.name))
+    return trash.move_to_own_trash(path, own_folder)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from distill.gui.doctor.finding_card import FindingCard
 from distill.gui.widgets import theme
-from distill.gui.widgets.panel import Panel, ScrolledColumn
+from distill.gui.widgets.panel import Panel, PanelScrollArea
 from distill.training.data.doctor.findings import Finding
 
 
@@ -32,7 +32,7 @@ class DoctorPanel(Panel):
         self._message = QLabel()
         self._message.setObjectName("muted")
         self._message.setWordWrap(True)
-        self.area = ScrolledColumn()
+        self.area = PanelScrollArea()
         self.fix_all = QPushButton(self.tr("Fix all"))
         self.fix_all.setObjectName("fixAllButton")
         self.fix_all.setToolTip(self.tr("Apply every fix that is proposed here. Your files stay as they are."))

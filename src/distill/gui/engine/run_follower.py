@@ -4,9 +4,9 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from distill.gui.background.background_task import BackgroundTask
+from distill.gui.background.background_tasks import BackgroundTask
 from distill.metrics_history import AnyHistory
-from distill.runs.history_growth import Growth, read_growth
+from distill.runs.history_growth import Growth, add_events, read_growth
 from distill.runs.loaded_run import LoadedRun
 
 #: How often the folder is looked at.
@@ -70,23 +70,3 @@ class RunFollower(QObject):
         if add_events(history, growth):
             self.grown.emit()
         self.previews_found.emit(growth.previews)
-
-
-def add_events(history: AnyHistory, growth: Growth) -> bool:
-    """Append the events that a history does not have yet; return whether there were any."""
-    before = history.step_count, len(history.epochs)
-    for event in growth.events:
-        try:
-            if _is_new(history, int(event["epoch"]), event.get("step")):
-                history.add_dict(event)
-        except (KeyError, TypeError, ValueError, OverflowError):
-            continue  # a damaged line
-    return (history.step_count, len(history.epochs)) != before
-
-
-def _is_new(history: AnyHistory, epoch: int, step: int | None) -> bool:
-    if step is None:
-        return not history.epochs or epoch > history.epochs[-1].epoch
-    if not history.step_count:
-        return True
-    return (epoch, step) > (history.step_column("epoch")[-1], history.step_column("step")[-1])

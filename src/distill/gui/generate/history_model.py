@@ -26,18 +26,18 @@ from distill.names import fold
 AnyIndex = QModelIndex | QPersistentModelIndex
 
 #: Kinds of sounds that the forms beside the list make, and whose settings they can show.  The Play page makes others.
-FORM_KINDS = (NEW, TRANSFORMED, RECONSTRUCTED)
+GENERATE_FORM_KINDS = (NEW, TRANSFORMED, RECONSTRUCTED)
 
 #: Where sounds come from: anywhere, the form beside the list, the Play page.
-ALL, FORM, PLAYED = "all", "form", "played"
+ALL, GENERATE_FORM, PLAY_PAGE = "all", "form", "played"
 
 #: Role of the facts in a row's second line, the most important first.
 FACTS_ROLE = MARKED_ROLE + 1
 
 
 def origin_of(recipe: Recipe) -> str:
-    """Return where a sound comes from: `FORM` or `PLAYED`."""
-    return FORM if recipe.kind in FORM_KINDS else PLAYED
+    """Return where a sound comes from: `GENERATE_FORM` or `PLAY_PAGE`."""
+    return GENERATE_FORM if recipe.kind in GENERATE_FORM_KINDS else PLAY_PAGE
 
 
 class HistoryModel(FileDragModel, ListModel[ListedSound]):

@@ -10,7 +10,15 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QPushButton, QStackedWidget, QToolButton, QWidget
 
 from distill.generation.history.listed_sounds import ListedSound
-from distill.gui.generate.history_model import ALL, FORM, FORM_KINDS, PLAYED, FilteredHistory, HistoryModel, origin_of
+from distill.gui.generate.history_model import (
+    ALL,
+    GENERATE_FORM,
+    GENERATE_FORM_KINDS,
+    PLAY_PAGE,
+    FilteredHistory,
+    HistoryModel,
+    origin_of,
+)
 from distill.gui.generate.history_view import HistoryView
 from distill.gui.lists.list_model import ITEM_ROLE
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
@@ -72,7 +80,7 @@ class HistoryPanel(Panel):
         """Show the history; the row under the cursor stays the one."""
         current = self.view.currentIndex().data(ITEM_ROLE)
         self.table.set_items(sounds)
-        self.thumbnails.prefetch([s.path for s in sounds[:200] if s.seconds is not None])
+        self.thumbnails.prefetch_waveforms([s.path for s in sounds[:200] if s.seconds is not None])
         if isinstance(current, ListedSound) and not self.view.currentIndex().isValid():
             self.go_to(current.recipe.id)
 
@@ -82,7 +90,7 @@ class HistoryPanel(Panel):
         if self.chosen_origin not in (ALL, origin_of(sound.recipe)):
             self.choose_origin(ALL)
         if sound.seconds is not None:
-            self.thumbnails.prefetch([sound.path])
+            self.thumbnails.prefetch_waveforms([sound.path])
 
     def go_to(self, recipe_id: str) -> None:
         """Choose a sound, where it is shown."""
@@ -138,7 +146,11 @@ class HistoryPanel(Panel):
         self.origin.setObjectName("madeOriginCombo")
         self.origin.setAccessibleName(self.tr("Where the sounds come from"))
         self.origin.setToolTip(self.tr("Show the sounds of this page, those of the Play page, or all."))
-        for text, origin in ((self.tr("All"), ALL), (self.tr("This page"), FORM), (self.tr("Play page"), PLAYED)):
+        for text, origin in (
+            (self.tr("All"), ALL),
+            (self.tr("This page"), GENERATE_FORM),
+            (self.tr("Play page"), PLAY_PAGE),
+        ):
             self.origin.addItem(text, origin)
         self.origin.hide()
         self.origin.currentIndexChanged.connect(self._on_origin_chosen)
@@ -233,7 +245,7 @@ class HistoryPanel(Panel):
             ("", "", "", True, None),
             ("again", self.tr("Generate again, exactly"), "", one and not self._is_busy,
              partial(self.remaking_requested.emit, first)),
-            ("settings", self.tr("Use its settings"), "", one and first.recipe.kind in FORM_KINDS,
+            ("settings", self.tr("Use its settings"), "", one and first.recipe.kind in GENERATE_FORM_KINDS,
              partial(self.settings_requested.emit, first)),
             ("transform", self.tr("Transform"), "", bool(paths),
              partial(self.transforming_requested.emit, paths)),

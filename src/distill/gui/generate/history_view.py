@@ -6,13 +6,12 @@ from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence
 from distill.generation.history.listed_sounds import ListedSound
 from distill.gui.generate.history_delegate import HistoryDelegate, star_target
 from distill.gui.generate.history_model import FilteredHistory
+from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
 from distill.gui.lists.list_model import ITEM_ROLE, MARKED_ROLE
-from distill.gui.lists.play_on_click import Audition
+from distill.gui.lists.play_and_star_clicks import Audition, StarClicks
 from distill.gui.lists.row_views import PaintedRows, menu_target, set_up_sounds
-from distill.gui.lists.star_clicks import StarClicks
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets.drag_and_drop import drag_files
-from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 
 _ARROWS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 

@@ -32,10 +32,10 @@ from distill.gui.generate.generate_button_and_progress import GenerateButton
 from distill.gui.generate.history_panel import HistoryPanel
 from distill.gui.generate.new_sounds_form import NewSoundsForm
 from distill.gui.generate.transform_form import TransformForm
+from distill.gui.help.keyboard_shortcuts import KeyGroup, help_of_actions
 from distill.gui.widgets import theme
 from distill.gui.widgets.drag_and_drop import accept_copy
 from distill.gui.widgets.formatting import count_of
-from distill.gui.widgets.key_help import KeyGroup, help_of_actions
 from distill.gui.widgets.panel import Panel
 from distill.library.model_library import ModelEntry
 

@@ -11,7 +11,7 @@ from distill.gui.widgets import theme
 from distill.paths import resources_dir
 
 #: Distributions whose version matters in a report.  Their metadata is read: to import torch takes seconds.
-PARTS = ("PySide6-Essentials", "torch", "numpy", "soundfile", "sounddevice", "pyqtgraph")
+LIBRARIES_IN_ABOUT = ("PySide6-Essentials", "torch", "numpy", "soundfile", "sounddevice", "pyqtgraph")
 
 ICON_SIDE = 64
 
@@ -21,7 +21,7 @@ def versions() -> str:
     from importlib import metadata  # late: not needed to open the window
 
     lines = [f"Distill {__version__}", f"Python {platform.python_version()}", f"Qt {qVersion()}"]
-    for name in PARTS:
+    for name in LIBRARIES_IN_ABOUT:
         try:
             lines.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:

@@ -1,31 +1,14 @@
 """The dialog for an unexpected error: what happened, what to do, and a report to send."""
 
-from pathlib import Path
-
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
-from distill.diagnostics import Report, log_file
-from distill.gui.background.background_task import BackgroundTask, end_tasks
+from distill.diagnostics import Report
+from distill.gui.background.background_tasks import BackgroundTask, end_tasks
 from distill.gui.help.about_dialog import versions
 from distill.gui.widgets import theme
-from distill.reporting.problem_report import collect, short_text
-
-#: How much of the end of the log is shown.
-EXCERPT_LINES, EXCERPT_BYTES = 60, 32_000
-
-
-def log_excerpt(path: Path) -> str:
-    """Return the last lines of a log, or nothing where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - EXCERPT_BYTES))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
-        return ""
-    return "\n".join(text.splitlines()[-EXCERPT_LINES:])
+from distill.reporting.problem_report import collect, log_excerpt, short_text
 
 
 class CrashDialog(QDialog):
@@ -145,6 +128,6 @@ class CrashDialog(QDialog):
         first = self.reports[0].summary
         self._sentence.setText(first if not more else self.tr("{0} (and {1} more)").format(first, more))
         parts = [f"{report.origin}: {report.details}" for report in self.reports[-10:]]
-        if excerpt := log_excerpt(log_file()):
+        if excerpt := log_excerpt():
             parts.append(f"{self.tr('The end of the log:')}\n{excerpt}")
         self.details.setPlainText("\n".join(parts))

@@ -38,9 +38,9 @@ class ModelFiles(QObject):
 
     def take_drop(self, paths: Sequence[Path]) -> list[Path]:
         """Import the model files among dropped files, and return the others."""
-        models = [path for path in paths if path.suffix.lower() == SUFFIX]  # by its name: the disk may not answer
-        self.import_files(models)
-        return [path for path in paths if path not in models]
+        imported = [path for path in paths if path.suffix.lower() == SUFFIX]  # by its name: the disk may not answer
+        self.import_files(imported)
+        return [path for path in paths if path not in imported]
 
     def import_files(self, paths: Sequence[Path]) -> None:
         """Copy model files into the library and show the last one; report those that cannot be used."""

@@ -62,18 +62,18 @@ class ModelDeletion(QObject):
                 self._note_moved(entry, before, restored.path)
             return restored
 
-        change = LibraryChange(
+        deletion_command = LibraryChange(
             translate("ModelsPresenter", "Delete {0}").format(in_menu(entry.name)), self._worker,
-            do, undo, lambda deletion: self._report_deleted(deletion, entry, change), self._on_restored,
+            do, undo, lambda deletion: self._report_deleted(deletion, entry, deletion_command), self._on_restored,
             lambda: self._on_not_deleted(entry),
         )  # fmt: skip
-        self._undo_stack.push(change)
+        self._undo_stack.push(deletion_command)
 
     def _on_not_deleted(self, entry: ModelEntry) -> None:
         self._leaving.discard(entry.path)
         self._notices.forget(TOPIC)  # its button would do nothing
 
-    def _report_deleted(self, deletion: Deletion, entry: ModelEntry, change: LibraryChange) -> None:
+    def _report_deleted(self, deletion: Deletion, entry: ModelEntry, command: LibraryChange) -> None:
         self._leaving.discard(entry.path)
         there = deletion.in_trash
         is_own = there is not None and there.parent.name == TRASH_NAME
@@ -86,15 +86,16 @@ class ModelDeletion(QObject):
         )
         self._notices.notify(
             TOPIC, message, "info",
-            NoticeAction(translate("ModelsPresenter", "Undo"), lambda: self._undo_if_last(change)) if there else None,
+            NoticeAction(translate("ModelsPresenter", "Undo"), lambda: self._undo_deletion(command)) if there else None,
         )  # fmt: skip
 
     def _on_restored(self, restored: ModelEntry) -> None:
         self._notices.forget(TOPIC)
         self._page.list.show_model(restored.path)
 
-    def _undo_if_last(self, change: LibraryChange) -> None:
+    def _undo_deletion(self, deletion_command: LibraryChange) -> None:
         """Undo a deletion, and before it all later changes, as an undo stack requires."""
-        position = next((n for n in range(self._undo_stack.index()) if self._undo_stack.command(n) is change), None)
+        done = range(self._undo_stack.index())
+        position = next((n for n in done if self._undo_stack.command(n) is deletion_command), None)
         if position is not None:
             self._undo_stack.setIndex(position)

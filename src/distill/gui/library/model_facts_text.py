@@ -44,6 +44,16 @@ def model_tip(entry: ModelEntry) -> str:
     return plain_tip(*lines, entry.path.name)
 
 
+def spoken_text(entry: ModelEntry, is_new: bool) -> str:
+    """Return what a screen reader says of a model in the list; ``is_new`` where it was not viewed yet."""
+    words = [entry.shown_name]
+    if entry.starred:
+        words.append(translate("ModelTable", "starred"))
+    if is_new:
+        words.append(translate("ModelTable", "new"))
+    return ", ".join([*words, *(fact for line in row_facts(entry) for fact in line if fact), *entry.tags])
+
+
 def facts_by_name(entry: ModelEntry) -> dict[str, str]:
     """Return what the page of a model says of it, by the names of its fields; empty for what is not known."""
     facts = entry.facts

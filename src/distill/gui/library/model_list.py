@@ -7,6 +7,7 @@ from PySide6.QtCore import QItemSelectionModel, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QWidget
 
+from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
 from distill.gui.library.model_delegate import ModelDelegate
 from distill.gui.library.model_filter_and_order import (
     ModelRows,
@@ -22,7 +23,6 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.empty_state import EmptyState
 from distill.gui.widgets.focus import give_focus
 from distill.gui.widgets.input_fields import SearchField
-from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.gui.widgets.panel import Panel
 from distill.library.model_entry import ModelEntry
 

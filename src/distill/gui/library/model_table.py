@@ -12,7 +12,7 @@ from PySide6.QtCore import (
     Signal,
 )
 
-from distill.gui.library.model_facts_text import model_tip, row_facts
+from distill.gui.library.model_facts_text import model_tip, spoken_text
 from distill.gui.lists.list_model import ListModel
 from distill.library.model_entry import ModelEntry
 
@@ -33,7 +33,7 @@ class ModelTable(ListModel[ModelEntry]):
         """Mark models as new."""
         self.set_marked(self.marked | frozenset(paths))
 
-    def mark_viewed(self, path: Path) -> None:
+    def mark_model_viewed(self, path: Path) -> None:
         """Remove the mark of a model."""
         self.set_marked(self.marked - {path})
 
@@ -44,7 +44,7 @@ class ModelTable(ListModel[ModelEntry]):
         if role == Qt.ItemDataRole.EditRole:
             return item.name
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return self._spoken(item)
+            return spoken_text(item, self.is_marked(item))
         return model_tip(item) if role == Qt.ItemDataRole.ToolTipRole else None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
@@ -61,11 +61,3 @@ class ModelTable(ListModel[ModelEntry]):
             return False
         self.renamed.emit(entry, name)
         return True
-
-    def _spoken(self, entry: ModelEntry) -> str:
-        words = [entry.shown_name]
-        if entry.starred:
-            words.append(self.tr("starred"))
-        if self.is_marked(entry):
-            words.append(self.tr("new"))
-        return ", ".join([*words, *(fact for line in row_facts(entry) for fact in line if fact), *entry.tags])

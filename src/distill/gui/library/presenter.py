@@ -9,7 +9,7 @@ from PySide6.QtGui import QUndoStack
 
 from distill.errors import LibraryError
 from distill.events import TrainingCompleteEvent
-from distill.gui.background.background_task import end_tasks
+from distill.gui.background.background_tasks import end_tasks
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.library.background_library import BackgroundLibrary, Change
 from distill.gui.library.import_and_export import ModelFiles
@@ -210,7 +210,7 @@ class ModelsPresenter(QObject, WindowPart):
         usable = entry if entry is not None and entry.problem is None else None
         self.model_chosen.emit(usable)
         if entry is not None and self._page.isVisible():
-            self._page.list.table.mark_viewed(entry.path)
+            self._page.list.table.mark_model_viewed(entry.path)
         is_same = before is not None and usable is not None and before.path == usable.path
         if not (is_same and before is not None and usable is not None and before.mtime_ns == usable.mtime_ns):
             self.listening.look_for_sounds(usable)

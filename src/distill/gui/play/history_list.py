@@ -34,7 +34,7 @@ class HistoryList(SoundList):
             self.insertItem(0, item)
             while self.count() > _MOST:
                 self.takeItem(self.count() - 1)
-        self._thumbnails.prefetch([sound])  # also where the name was that of another file before
+        self._thumbnails.prefetch_waveforms([sound])  # also where the name was that of another file before
         self.show_word(sound, word)
 
     def lists(self, sound: Path) -> bool:

@@ -21,7 +21,7 @@ class DotMenu(QMenu):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setObjectName("dotMenu")
         self.setToolTipsVisible(True)
-        self.play = self.addAction(self.tr("Play"))
+        self.play_dot = self.addAction(self.tr("Play"))
         self.addSeparator()
         self.pad = self._entry(self.tr("Put on a pad"), has_file)
         if has_file and not has_empty_pad:
@@ -32,7 +32,7 @@ class DotMenu(QMenu):
         self.copy = self._entry(self.tr("Copy"), has_file)
         self.reveal = self._entry(self.tr("Show in folder"), has_file)
         if not has_file:
-            self.play.setToolTip(self.tr("Plays the model's copy."))
+            self.play_dot.setToolTip(self.tr("Plays the model's copy."))
 
     def _entry(self, text: str, has_file: bool) -> QAction:
         action = self.addAction(text)

@@ -22,9 +22,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from distill.generation.map.shown_map import Position, ShownMap
+from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
 from distill.gui.widgets import theme
 from distill.gui.widgets.focus import paint_focus
-from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.gui.widgets.plain_text import plain_tip
 
 #: Diameter of a dot, and distance within which the pointer is on it, in device-independent pixels.

@@ -124,12 +124,12 @@ class MidiOscPresenter(QObject, WindowPart):
         """Play a pad."""
         if self.board.strike_pad(pad, velocity):
             self.pad_played.emit(pad)
-            self._send(f"/pad/{pad + 1}", velocity / 127)
+            self._send_osc(f"/pad/{pad + 1}", velocity / 127)
 
     def release_pad(self, pad: int) -> None:
         """End a pad's sound."""
         self.board.release_pad(pad)
-        self._send(f"/pad/{pad + 1}", 0.0)
+        self._send_osc(f"/pad/{pad + 1}", 0.0)
 
     def strike_key(self, semitones: int, velocity: int) -> None:
         """Play a key."""
@@ -158,11 +158,11 @@ class MidiOscPresenter(QObject, WindowPart):
 
     def send_point(self, x: float, y: float) -> None:
         """Send where the point is."""
-        self._send("/point", x, y)
+        self._send_osc("/point", x, y)
 
     def send_slider(self, name: str, amount: float) -> None:
         """Send where a slider is, -1 to 1."""
-        self._send(f"/slider/{name}", amount)
+        self._send_osc(f"/slider/{name}", amount)
 
     # The page.
 
@@ -194,7 +194,7 @@ class MidiOscPresenter(QObject, WindowPart):
 
     def _on_pad_pressed(self, pad: int) -> None:
         self.board.strike_pad(pad, 127)
-        self._send(f"/pad/{pad + 1}", 1.0)
+        self._send_osc(f"/pad/{pad + 1}", 1.0)
 
     def _on_pad_released(self, pad: int) -> None:
         self.release_pad(pad)
@@ -262,7 +262,7 @@ class MidiOscPresenter(QObject, WindowPart):
         if sent is not None:
             sent.close()
 
-    def _send(self, address: str, *values: float) -> None:
+    def _send_osc(self, address: str, *values: float) -> None:
         output = self._osc_out
         if output is not None:
             output.send(f"{ADDRESS}{address}", *values)

@@ -11,8 +11,7 @@ from PySide6.QtCore import QObject, QPoint, QTimer, Signal
 
 from distill.generation.map.map_session import MapSession
 from distill.generation.map.shown_map import Position, ShownMap
-from distill.gui.background.background_task import Work, end_tasks
-from distill.gui.background.task_queue import TaskQueue
+from distill.gui.background.background_tasks import TaskQueue, Work, end_tasks
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.engine.engine_protocol import EngineSource
 from distill.gui.play.export.presenter import ExportPresenter
@@ -273,7 +272,7 @@ class PlayPresenter(QObject, WindowPart):
 
         path = shown.files.get(shown.sounds[row])
         menu = DotMenu(path is not None, len(self.page.pads.sounds()) < COUNT, self.page)
-        menu.play.triggered.connect(play)
+        menu.play_dot.triggered.connect(play)
         if path is not None:
             menu.pad.triggered.connect(lambda: self.put_on_pads([path]))
             menu.save.triggered.connect(lambda: self.exports.ask_for_sound_file(path))

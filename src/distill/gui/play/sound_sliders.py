@@ -8,8 +8,8 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QSlider, QWidget
 
 from distill.generation.map.shown_map import Slider
+from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
 from distill.gui.widgets import theme
-from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 
 #: Steps of a slider on each side of the middle.
 _STEPS = 30

@@ -6,8 +6,8 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QEnterEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QSlider, QStyle, QWidget
 
+from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
 from distill.gui.widgets import theme
-from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.gui.widgets.waveform import draw_waveform
 
 if TYPE_CHECKING:

@@ -96,11 +96,12 @@ def thin(x: Floats, y: Floats, low: float, high: float, most: int) -> tuple[Floa
         return x[first:last], y[first:last]
     first -= first % size
     starts = np.arange(0, last - first, size)
-    part = y[first:last]
+    curve = y[first:last]
     ends = np.minimum(starts + size - 1, last - first - 1)
-    points = np.empty((len(starts), 2))
-    points[:, 0], points[:, 1] = np.fmin.reduceat(part, starts), np.fmax.reduceat(part, starts)
-    return np.stack((x[first:last][starts], x[first:last][ends]), axis=1).ravel(), points.ravel()
+    thinned_curve = np.empty((len(starts), 2))
+    thinned_curve[:, 0] = np.fmin.reduceat(curve, starts)
+    thinned_curve[:, 1] = np.fmax.reduceat(curve, starts)
+    return np.stack((x[first:last][starts], x[first:last][ends]), axis=1).ravel(), thinned_curve.ravel()
 
 
 def pick(x: Floats, y: Floats, low: float, high: float, most: int) -> tuple[Floats, Floats]:
@@ -187,6 +188,13 @@ class HistoryTables:
         if new:
             rows = {name: np.array([getattr(e, name) for e in new], dtype=np.float64) for name in self._epoch_names}
             self.epochs.extend({"x": np.array([e.epoch + 1 for e in new], dtype=np.float64), **rows})
+
+    def first(self) -> tuple[float, float] | None:
+        """Return position and held-out loss of the first epoch that has one, or None."""
+        measured = np.flatnonzero(np.isfinite(self.epochs["val_loss"]))
+        if not len(measured):
+            return None
+        return float(self.epochs["x"][measured[0]]), float(self.epochs["val_loss"][measured[0]])
 
     def best(self) -> tuple[float, float] | None:
         """Return position and loss of the epoch with the lowest held-out loss, or None."""

@@ -14,6 +14,9 @@ STEP_SPANS, EPOCH_SPANS = (10.0, 50.0, 250.0), (3.0, 7.0, 15.0)
 translate = QCoreApplication.translate
 
 
+#: Curves and marks of the loss plot that are shown without details.
+MAIN_LOSS_CURVES = ("validation", "best", "previews")
+
 #: Share of the highest loss that its axis spans at least.
 LEAST_LOSS_SHARE = 0.2
 

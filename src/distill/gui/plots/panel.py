@@ -18,6 +18,7 @@ from distill.config.training import AnyConfig, TrainingConfig, VQVAEConfig
 from distill.gui.plots.codebook.panel import CodebookView, make_codebook_plot
 from distill.gui.plots.curve_data import HistoryTables
 from distill.gui.plots.definitions import (
+    MAIN_LOSS_CURVES,
     make_active_plot,
     make_gap_plot,
     make_kl_plot,
@@ -27,7 +28,7 @@ from distill.gui.plots.definitions import (
 )
 from distill.gui.plots.marks.mark_texts import checkpoint_text
 from distill.gui.plots.plot import Plot
-from distill.gui.plots.run_verdict_line import VerdictLine, best_loss_lines
+from distill.gui.plots.run_verdict_and_advice import VerdictLine, best_loss_lines
 from distill.gui.plots.toolbar import PlotToolbar
 from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.plain_text import make_plain
@@ -36,9 +37,6 @@ from distill.runs.run_record import Interruption
 
 #: Shortest time between two redraws.
 REDRAW_MILLISECONDS = 34
-
-#: What the loss plot shows without details.
-MAIN_CURVE = ("validation", "best", "previews")
 
 #: Plots that are built when they are shown for the first time, by name.
 LATE_PLOTS: dict[str, Callable[[], Plot]] = {
@@ -345,7 +343,7 @@ class PlotsPanel(Panel):
         has_details, shown = self.toolbar.details.isChecked(), self._names_to_show()
         self.toolbar.show_choices(has_details)
         self.toolbar.buttons["active"].setVisible(self._monitor == "kl")
-        self.loss.show_only(None if has_details else MAIN_CURVE)
+        self.loss.show_only(None if has_details else MAIN_LOSS_CURVES)
         for name in LATE_PLOTS:
             if name in shown:
                 self._built(name)
@@ -426,8 +424,7 @@ class PlotsPanel(Panel):
 
     def _show_summary(self) -> None:
         """Say in words how good the loss is."""
-        epochs = self._tables.epochs
-        self.summary.show_lines(best_loss_lines(epochs["x"], epochs["val_loss"]))
+        self.summary.show_lines(best_loss_lines(self._tables.first(), self._tables.best()))
 
     # What the user does.
 

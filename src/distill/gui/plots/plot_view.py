@@ -8,9 +8,9 @@ from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QScrollArea, QWidget
 
+from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
 from distill.gui.plots.axes import AXIS_WIDTH, HALF_NUMBER, TICK_DENSITY, EpochAxis, ValueAxis
 from distill.gui.widgets.focus import FocusFrame
-from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.gui.widgets.theme import Colors
 
 #: Share of the visible range that an arrow key moves by.

@@ -6,6 +6,7 @@ from typing import Any
 from PySide6.QtCore import QCoreApplication, Qt
 
 from distill.gui.previews.reconstruction_sources import PreviewSources
+from distill.gui.widgets.formatting import format_change
 from distill.gui.widgets.plain_text import plain_tip, readable
 from distill.runs.preview_files import BEFORE_TRAINING, PreviewSound, Slot
 
@@ -43,8 +44,7 @@ def epoch_text(epoch: int) -> str:
 
 def epoch_heading(epoch: int, change: float | None, role: int) -> Any:
     """Return the heading of a row, for a role: the epoch, and how much the loss has changed since the row above."""
-    is_change = change is not None and round(100 * change) != 0
-    percent = f"{100 * change:+.0f} %".replace("-", "\N{MINUS SIGN}") if change is not None and is_change else ""
+    percent = "" if change is None else format_change(change)
     if role == Qt.ItemDataRole.DisplayRole:
         heading = translate("PreviewModel", "Start") if epoch == BEFORE_TRAINING else str(epoch + 1)
         return f"{heading}\n{percent}" if percent else heading

@@ -71,8 +71,8 @@ class PreviewPanel(Panel):
     def expect_previews(self, info: FamilyInfo) -> None:
         """Make room for the previews of a new run of a family: nothing moves when they come, one after the other."""
         self.show_previews([])
-        new = [Slot(False, number) for number in range(SAMPLES if info.makes_new_sounds else 0)]
-        self.grid.set_previews([], [*new, *(Slot(True, number) for number in range(PAIRS))])
+        expected = [Slot(False, number) for number in range(SAMPLES if info.makes_new_sounds else 0)]
+        self.grid.set_previews([], [*expected, *(Slot(True, number) for number in range(PAIRS))])
         self.show_family(info)
 
     def show_previews(self, previews: Sequence[PreviewSound]) -> None:
@@ -80,7 +80,7 @@ class PreviewPanel(Panel):
         self._show_folder(previews[0].folder if previews else None)
         self.tools.starred_only.setChecked(False)
         self.grid.set_previews(previews)
-        self.thumbnails.prefetch([sound.path for sound in previews])
+        self.thumbnails.prefetch_waveforms([sound.path for sound in previews])
         self.view.show_newest()
         self._update_comparing()
 
@@ -103,7 +103,7 @@ class PreviewPanel(Panel):
         if sound is not None:
             self._show_folder(sound.folder)
             self.grid.add(sound)
-            self.thumbnails.prefetch([path])  # an epoch that is trained again overwrites its previews
+            self.thumbnails.prefetch_waveforms([path])  # an epoch that is trained again overwrites its previews
 
     def show_losses(self, losses: Mapping[int, float]) -> None:
         """Say beside each epoch, which counts from 0, how far the loss on held-out sounds has fallen."""

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QStandardPaths
 from PySide6.QtWidgets import QFileDialog
 
 from distill.files import write_whole
-from distill.gui.background.background_task import BackgroundTask
+from distill.gui.background.background_tasks import BackgroundTask
 from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.desktop.show_in_folder import RevealNotices, reveal
 from distill.gui.previews.headings_and_tips import epoch_text
@@ -52,8 +52,7 @@ class PreviewsPresenter(QObject, WindowPart):
 
     def _on_starring_requested(self, sounds: list[PreviewSound]) -> None:
         self._notices.forget(STARS_TOPIC)
-        paths = [sound.path for sound in sounds]
-        self.stars.set_starred(paths, not self.stars.paths.issuperset(paths))
+        self.stars.toggle([sound.path for sound in sounds])
 
     def _on_stars_changed(self) -> None:
         self._previews.show_starred(self.stars.paths)

@@ -9,7 +9,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from distill.errors import RunFolderError
-from distill.gui.background.background_task import BackgroundTask
+from distill.gui.background.background_tasks import BackgroundTask
 from distill.runs.preview_files import PreviewSound, Slot
 from distill.runs.run_record import RunRecord
 
@@ -32,7 +32,7 @@ class PreviewSources(QObject):
         super().__init__(parent)
         self._folder: Path | None = None
         self._names: tuple[str, ...] = ()
-        self._trained: frozenset[int] = frozenset()
+        self._trained_sources: frozenset[int] = frozenset()
         self._task: BackgroundTask | None = None
 
     def name_of(self, sound: PreviewSound) -> str | None:
@@ -45,7 +45,7 @@ class PreviewSources(QObject):
 
     def is_trained(self, slot: Slot) -> bool:
         """Return whether the model is trained on the sound of a column; otherwise it is held out."""
-        return slot.is_pair and slot.number in self._trained
+        return slot.is_pair and slot.number in self._trained_sources
 
     def open(self, folder: Path | None) -> None:
         """Read the names for the previews of a run; None clears them."""
@@ -71,5 +71,5 @@ class PreviewSources(QObject):
         self._task.start()
 
     def _show(self, sources: _Sources) -> None:
-        self._names, self._trained = sources[0], frozenset(sources[1])
+        self._names, self._trained_sources = sources[0], frozenset(sources[1])
         self.changed.emit()

@@ -6,13 +6,13 @@ the window's thread, one after the other; each writing reads first, so that noth
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from PySide6.QtCore import QObject, Signal
 
-from distill.gui.background.task_queue import TaskQueue
+from distill.gui.background.background_tasks import TaskQueue
 from distill.gui.user_errors import error_text
 from distill.json_files import read_json, write_json
 
@@ -83,6 +83,11 @@ def _applied(names: frozenset[str], changes: list[StarChange]) -> frozenset[str]
     return names
 
 
+def are_all_starred(paths: Collection[Path], starred: Collection[Path]) -> bool:
+    """Whether there are sounds and all of them are starred: the next click then removes their stars."""
+    return bool(paths) and all(path in starred for path in paths)
+
+
 class Stars(QObject):
     """The stars of the run that is shown."""
 
@@ -114,6 +119,10 @@ class Stars(QObject):
         self._folder, self._names, self._is_read = folder, frozenset(), False
         self.changed.emit()
         self._go_on()
+
+    def toggle(self, paths: list[Path]) -> None:
+        """Star sounds of this run; remove their stars where all of them have one."""
+        self.set_starred(paths, not are_all_starred(paths, self.paths))
 
     def set_starred(self, paths: list[Path], starred: bool) -> None:
         """Star sounds of this run, or remove their stars."""

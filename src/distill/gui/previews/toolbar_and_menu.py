@@ -7,6 +7,7 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
+from distill.gui.previews.stars import are_all_starred
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
 from distill.runs.preview_files import PreviewKind, PreviewSound
@@ -105,11 +106,11 @@ class PreviewMenu(QMenu):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setObjectName("previewMenu")
         can_star = [sound for sound in chosen if sound.kind is not PreviewKind.ORIGINAL]
-        loses = bool(can_star) and all(sound.path in starred for sound in can_star)
+        loses_star = are_all_starred([sound.path for sound in can_star], starred)
         self.play = self._entry(self.tr("Play"), self.tr("Space"))
         self.compare = self._entry(self.tr("Compare with the original"), "B")
         self.compare.setEnabled(can_compare)
-        self.star = self._entry(self.tr("Remove star") if loses else self.tr("Star"), "S")
+        self.star = self._entry(self.tr("Remove star") if loses_star else self.tr("Star"), "S")
         self.star.setEnabled(bool(can_star))
         self.addSeparator()
         self.use = self._entry(self.tr("Use on the Play page"))

@@ -7,13 +7,12 @@ from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPoint, Qt,
 from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
-from distill.gui.lists.play_on_click import Audition
+from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
+from distill.gui.lists.play_and_star_clicks import Audition, StarClicks
 from distill.gui.lists.row_views import menu_target, set_up_sounds
-from distill.gui.lists.star_clicks import StarClicks
 from distill.gui.previews.delegate import CELL_HEIGHT, NARROWEST, WIDEST, star_target
 from distill.gui.previews.model import SOUND_ROLE
 from distill.gui.widgets.drag_and_drop import drag_files
-from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.runs.preview_files import PreviewKind, PreviewSound
 
 _ARROWS = (

@@ -26,12 +26,13 @@ class QueueDelegate(QStyledItemDelegate):
         if not isinstance(entry, QueueEntry):
             return
         colors, is_training = theme.colors(), bool(index.data(MARKED_ROLE))
-        color = {FINISHED: colors.good, FAILED: colors.bad, RUNNING: colors.accent if is_training else colors.fair}
+        running = colors.accent if is_training else colors.fair
+        entry_colors = {FINISHED: colors.good, FAILED: colors.bad, RUNNING: running}
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         paint_ground(painter, option, colors.accent if is_training else "")
         position = option.rect.adjusted(theme.MARGIN, theme.HALF, -theme.GAP, -theme.HALF)
-        state = StyledText(status_text(entry, is_training), color.get(entry.status, colors.muted))
+        state = StyledText(status_text(entry, is_training), entry_colors.get(entry.status, colors.muted))
         facts = StyledText(facts_text(entry), colors.bad if entry.problem else colors.muted)
         write_row(painter, option, position, (StyledText(entry.name, colors.text), state), (facts,), (), 0)
         painter.restore()

@@ -63,6 +63,11 @@ def _fixes(entry: QueueEntry) -> str:
     return translate("QueueModel", "Fixed when read: {0}").format(", ".join(parts))
 
 
+def spoken_text(entry: QueueEntry, is_training: bool) -> str:
+    """Return what a screen reader says of an entry."""
+    return ", ".join([entry.name, status_text(entry, is_training), facts_text(entry)])
+
+
 def entry_tip(entry: QueueEntry) -> str:
     """Return what is said of an entry under the pointer."""
     shown = (str(path) for path in entry.sounds[:_MOST_SHOWN])

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from distill.gui.lists.list_model import ListModel
-from distill.gui.queue.list_row_texts import entry_tip, facts_text, status_text
+from distill.gui.queue.list_row_texts import entry_tip, spoken_text
 from distill.runs.queue import QueueEntry
 
 
@@ -21,7 +21,7 @@ class QueueModel(ListModel[QueueEntry]):
         if role == Qt.ItemDataRole.DisplayRole:
             return item.name
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return ", ".join([item.name, status_text(item, self.is_marked(item)), facts_text(item)])
+            return spoken_text(item, self.is_marked(item))
         if role == Qt.ItemDataRole.ToolTipRole:
             return entry_tip(item)
         return None

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from distill.gui.help.keyboard_shortcuts import KeyGroup, help_of_actions
 from distill.gui.lists.list_model import ITEM_ROLE
 from distill.gui.lists.row_views import RowAction, RowView
 from distill.gui.queue.delegate import QueueDelegate
@@ -20,7 +21,6 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton, ActionToolButton
 from distill.gui.widgets.formatting import count_of
 from distill.gui.widgets.icons import icon
-from distill.gui.widgets.key_help import KeyGroup, help_of_actions
 from distill.runs.queue import RUNNING, QueueEntry, QueueState
 
 #: Rows that are visible at once, at least and at most.

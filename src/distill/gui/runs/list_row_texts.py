@@ -44,6 +44,12 @@ def progress_text(run: RunSummary) -> str:
     return translate("RunModel", "{0} · best epoch {1}, loss {2:.4g}").format(done, number, best)
 
 
+def spoken_text(run: RunSummary, is_shown: bool) -> str:
+    """Return what a screen reader says of a run; ``is_shown`` where the window shows it."""
+    shown = [translate("RunModel", "shown")] if is_shown else []
+    return ", ".join([run.name, status_text(run), *shown, facts_text(run), progress_text(run)])
+
+
 def run_tip(run: RunSummary) -> str:
     """Return what a run is called, how it ended, and what can be done with it."""
     meaning = {

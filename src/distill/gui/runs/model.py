@@ -7,7 +7,7 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from distill.gui.lists.list_model import ListModel
-from distill.gui.runs.list_row_texts import facts_text, progress_text, run_tip, status_text
+from distill.gui.runs.list_row_texts import run_tip, spoken_text
 from distill.runs.summary import RunSummary
 
 Index = QModelIndex | QPersistentModelIndex
@@ -31,8 +31,7 @@ class RunModel(ListModel[RunSummary]):
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return item.name
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            shown = [self.tr("shown")] if self.is_marked(item) else []
-            return ", ".join([item.name, status_text(item), *shown, facts_text(item), progress_text(item)])
+            return spoken_text(item, self.is_marked(item))
         if role == Qt.ItemDataRole.ToolTipRole:
             return run_tip(item)
         return None

@@ -7,6 +7,7 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QSortFilterProxyMode
 from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QPushButton, QStackedWidget, QWidget
 
+from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, help_of_actions, native
 from distill.gui.lists.list_model import ITEM_ROLE
 from distill.gui.lists.row_views import RowAction, RowView
 from distill.gui.runs.delegate import RunDelegate
@@ -15,7 +16,6 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton
 from distill.gui.widgets.empty_state import EmptyState
 from distill.gui.widgets.input_fields import SearchField
-from distill.gui.widgets.key_help import KeyGroup, KeyHelp, help_of_actions, native
 from distill.gui.widgets.panel import Panel
 from distill.runs.comparison import FEWEST_RUNS, MOST_RUNS
 from distill.runs.summary import RunSummary

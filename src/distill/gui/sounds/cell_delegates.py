@@ -58,9 +58,9 @@ class PlainDelegate(QStyledItemDelegate):
         if text:
             painter.setFont(option.font)
             painter.setPen(color or QColor(current.text))
-            position = rect.adjusted(PADDING, 0, -PADDING, 0)
-            short = option.fontMetrics.elidedText(text, Qt.TextElideMode.ElideRight, position.width())
-            painter.drawText(position, alignment, short)
+            cell = rect.adjusted(PADDING, 0, -PADDING, 0)
+            short = option.fontMetrics.elidedText(text, Qt.TextElideMode.ElideRight, cell.width())
+            painter.drawText(cell, alignment, short)
 
 
 class WaveformDelegate(PlainDelegate):

@@ -25,12 +25,12 @@ class Column(IntEnum):
 
 
 #: Widths in device-independent pixels at the usual font; the name takes what is left, and at least this much.
-WIDTHS = {
+COLUMN_WIDTHS = {
     Column.NAME: 140, Column.WAVEFORM: 72, Column.DURATION: 58, Column.LEVEL: 56, Column.RATE: 44,
     Column.CHANNELS: 36, Column.STATUS: 78,
 }  # fmt: skip
 #: From left to right.
-ORDER = tuple(WIDTHS)
+COLUMN_ORDER = tuple(COLUMN_WIDTHS)
 #: What is shown first where there is not room for all; the name is always shown.
 _IMPORTANCE = (Column.STATUS, Column.WAVEFORM, Column.DURATION, Column.LEVEL, Column.RATE, Column.CHANNELS)
 #: What is shown until the user chooses; the others are in the menu of the header.
@@ -89,10 +89,10 @@ class SoundColumns(QObject):
         header.setHighlightSections(False)
         header.setMinimumSectionSize(30)
         header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
-        for position, column in enumerate(ORDER):
+        for position, column in enumerate(COLUMN_ORDER):
             header.moveSection(header.visualIndex(column), position)
             if column is not Column.NAME:
-                header.resizeSection(column, theme.roomy(WIDTHS[column]))
+                header.resizeSection(column, theme.roomy(COLUMN_WIDTHS[column]))
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(self._on_menu_requested)
         view.installEventFilter(self)
@@ -117,11 +117,12 @@ class SoundColumns(QObject):
         """Show as many of the wanted columns as there is room for."""
         header, view = self._view.horizontalHeader(), self._view
         # With a scroll bar, whether there is one or not: it must not make a column come and go.
-        room = view.width() - view.verticalScrollBar().sizeHint().width() - theme.roomy(WIDTHS[Column.NAME])
+        scroll_bar = view.verticalScrollBar().sizeHint().width()
+        room_for_columns = view.width() - scroll_bar - theme.roomy(COLUMN_WIDTHS[Column.NAME])
         for column in self.wanted:
             is_hidden = header.isSectionHidden(column)
-            room -= theme.roomy(WIDTHS[column]) if is_hidden else header.sectionSize(column)
-            header.setSectionHidden(column, room < 0)
+            room_for_columns -= theme.roomy(COLUMN_WIDTHS[column]) if is_hidden else header.sectionSize(column)
+            header.setSectionHidden(column, room_for_columns < 0)
         for column in set(_IMPORTANCE) - set(self.wanted):
             header.setSectionHidden(column, True)
 
@@ -136,7 +137,7 @@ class SoundColumns(QObject):
         menu = QMenu(self.tr("Columns"), parent)
         menu.setObjectName("columnsMenu")
         menu.setToolTipsVisible(True)
-        for column in ORDER[1:]:
+        for column in COLUMN_ORDER[1:]:
             text = self._heading(column)
             is_wanted = column in self.wanted
             if is_wanted and self._view.isColumnHidden(column):
@@ -152,7 +153,7 @@ class SoundColumns(QObject):
         menu = QMenu(self.tr("Sort by"), parent)
         menu.setObjectName("sortMenu")
         header = self._view.horizontalHeader()
-        for column in ORDER:
+        for column in COLUMN_ORDER:
             is_sorted = header.sortIndicatorSection() == column
             action = QAction(self._heading(column), menu, checkable=True, checked=is_sorted)
             action.triggered.connect(lambda _checked=False, column=column: self.sort_by(column))

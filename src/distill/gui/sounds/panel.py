@@ -215,7 +215,7 @@ class SoundsPanel(Panel):
         self.table.set_excluded(excluded)
         known = {entry.path: self._thumbnails.overview(entry.path) for entry in result.entries}
         self.table.set_overviews({path: overview for path, overview in known.items() if overview is not None})
-        self._thumbnails.prefetch(known)
+        self._thumbnails.prefetch_waveforms(known)
         if current is not None:
             self._go_to(current.path)
 

@@ -14,19 +14,20 @@ from distill.audio.decoding.sound_fix import SoundFix
 from distill.audio.demo.demo_sounds import write_demo_sounds
 from distill.audio.scan_result import ScanResult
 from distill.config.training import TrainingConfig
-from distill.gui.background.background_task import BackgroundTask
+from distill.gui.background.background_tasks import BackgroundTask
 from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.sounds.sound_loader import Scan, SoundLoader
 from distill.gui.sounds.sound_row import CheckedSound, SoundStatus
-from distill.gui.sounds.split_finder import Split, SplitFinder
+from distill.gui.sounds.split_finder import SplitFinder
 from distill.gui.sounds.training_set_warnings import TrainingSetWarnings
 from distill.gui.sounds.undoable_choices import Choice, Exclusions
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.window_part import WindowPart
 from distill.settings import WindowSettings
 from distill.training.data.known_split import KnownSplit
+from distill.training.data.split import SplitFiles
 
 #: Changes are saved once there has been none for this long.
 SETTLED_MILLISECONDS = 500
@@ -76,7 +77,7 @@ class SoundsPresenter(QObject, WindowPart):
         self.loader.scan_finished.connect(self._on_scanned)
         self.loader.failed.connect(self._on_failed)
         self.loader.sounds_checked.connect(self._on_checked)
-        self.loader.check_progressed.connect(browser.show_progress)
+        self.loader.sounds_check_progressed.connect(browser.show_progress)
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -306,7 +307,7 @@ class SoundsPresenter(QObject, WindowPart):
             self._browser.show_held_out(None)
             self.splitting.start([row.path for row in usable], self._share, self._chunk_seconds, self._known, fixes)
 
-    def _show_split(self, split: Split | None) -> None:
+    def _show_split(self, split: SplitFiles | None) -> None:
         if split is None:
             self._browser.show_held_out(None)
             self._warnings.forget_material()

@@ -14,7 +14,7 @@ from distill.audio.scan_result import ScanResult, SoundEntry
 from distill.audio.sound_scan import check_sounds, scan_sounds
 from distill.audio.stereo.stereo_files import is_stereo_sound
 from distill.errors import Cancelled, SoundError
-from distill.gui.background.background_task import BackgroundTask
+from distill.gui.background.background_tasks import BackgroundTask
 from distill.gui.sounds.sound_row import CheckedSound
 
 #: Results of checking are passed on in batches of this many milliseconds.
@@ -51,7 +51,7 @@ class SoundLoader(QObject):
     scan_finished = Signal(object)  # Scan
     failed = Signal(object)  # the exception
     sounds_checked = Signal(object)  # list of CheckedSound
-    check_progressed = Signal(int, int)  # done, total
+    sounds_check_progressed = Signal(int, int)  # done, total
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -149,7 +149,7 @@ class SoundLoader(QObject):
         if self._batch:
             batch, self._batch = self._batch, []
             self.sounds_checked.emit(batch)
-            self.check_progressed.emit(self._total - len(self._unchecked), self._total)
+            self.sounds_check_progressed.emit(self._total - len(self._unchecked), self._total)
 
 
 def scan(paths: Sequence[Path], drops_missing: bool, cancel: threading.Event) -> Scan:

@@ -12,34 +12,15 @@ from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.audio.decoding.sound_fix import SoundFix
 from distill.errors import Cancelled, SoundError
-from distill.gui.background.background_task import BackgroundTask
+from distill.gui.background.background_tasks import BackgroundTask
 from distill.training.data.known_split import KnownSplit, split_with
-from distill.training.data.split import split_sounds
-
-
-@dataclass(frozen=True)
-class Split:
-    """The held-out part of a set of sounds.
-
-    Attributes
-    ----------
-    held_out
-        Files of which at least a part is held out.
-    divided
-        Those of them whose beginning is trained on.
-    seconds
-        Duration of the held-out part.
-    """
-
-    held_out: frozenset[Path]
-    divided: frozenset[Path]
-    seconds: float
+from distill.training.data.split import SplitFiles, split_sounds
 
 
 class SplitFinder(QObject):
     """Splits sounds as a training does, which reads their loudness over time from the cache."""
 
-    found = Signal(object)  # Split, or None where the sounds cannot be split
+    found = Signal(object)  # SplitFiles, or None where the sounds cannot be split
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -101,7 +82,7 @@ class _Wanted:
     fixes: Mapping[Path, SoundFix]
 
 
-def _split(wanted: _Wanted, cancel: threading.Event) -> Split | None:
+def _split(wanted: _Wanted, cancel: threading.Event) -> SplitFiles | None:
     cache = SoundCache()
     fixes = {}
     sounds: list[CachedSound] = []
@@ -123,6 +104,4 @@ def _split(wanted: _Wanted, cancel: threading.Event) -> Split | None:
             train, held = split_with(wanted.known, sounds, wanted.share, chunk)
     except ValueError:
         return None
-    sources = frozenset(sound.source for sound in held)
-    divided = sources & {sound.source for sound in train}
-    return Split(sources, divided, sum(sound.samples for sound in held) / SAMPLE_RATE)
+    return SplitFiles.of(train, held)

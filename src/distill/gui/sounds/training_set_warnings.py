@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from PySide6.QtCore import QCoreApplication
 
 from distill.gui.sounds.sound_row import SoundRow
-from distill.gui.sounds.split_finder import Split
 from distill.gui.widgets.formatting import format_length
 from distill.gui.widgets.notices import NoticeBar
+from distill.training.data.split import SplitFiles
 
 translate = QCoreApplication.translate
 
@@ -50,7 +50,7 @@ class TrainingSetWarnings:
         text = translate("SoundsPresenter", "The sounds could not be read: {0}")
         self._notices.notify_error(TOPIC, error, text)
 
-    def report_material(self, rows: Sequence[SoundRow], split: Split) -> None:
+    def report_material(self, rows: Sequence[SoundRow], split: SplitFiles) -> None:
         """Warn about sounds that can be decoded but are unlikely to give a good model."""
         text = _problem_of(rows, split)
         if not text:
@@ -85,7 +85,7 @@ def _empty_text() -> str:
     return translate("SoundsPresenter", "There are no sounds in there. Choose a folder with audio files.")
 
 
-def _problem_of(rows: Sequence[SoundRow], split: Split) -> str:
+def _problem_of(rows: Sequence[SoundRow], split: SplitFiles) -> str:
     seconds = {row.path: row.entry.duration_s if row.entry is not None else 0.0 for row in rows}
     total, distinct = sum(seconds.values()), len({row.content_hash for row in rows})
     if distinct <= len(rows) // 2:

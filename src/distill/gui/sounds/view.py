@@ -17,14 +17,14 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QMenu, QStyleOptionViewItem, QTableView
 
-from distill.gui.lists.play_on_click import Audition
+from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, help_of_actions, native
+from distill.gui.lists.play_and_star_clicks import Audition
 from distill.gui.sounds.cell_delegates import NameDelegate, PlainDelegate, WaveformDelegate
 from distill.gui.sounds.columns import Column, SoundColumns
 from distill.gui.sounds.model import ROW_ROLE, AnyIndex, FilteredSounds
 from distill.gui.sounds.sound_row import SoundRow, SoundStatus
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets.focus import FocusFrame
-from distill.gui.widgets.key_help import KeyGroup, KeyHelp, help_of_actions, native
 
 _WALKING = (
     Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home, Qt.Key.Key_End,

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from distill import diagnostics
 from distill.errors import Cancelled, SoundError
-from distill.gui.background.background_task import BackgroundTask, end_tasks
+from distill.gui.background.background_tasks import BackgroundTask, end_tasks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,13 +39,13 @@ def _overview(store: "OverviewStore", path: Path, cancel: threading.Event) -> "O
 class Thumbnails(QObject):
     """Overviews of sound files, computed one after the other in the background and kept on disk.
 
-    The newest request comes first: it is on the screen now.  Announced files (`prefetch`) come when there are no
-    requests.  The worker ends when there is nothing left to do.
+    The newest request comes first: it is on the screen now.  Announced files (`prefetch_waveforms`) come when there are
+    no requests.  The worker ends when there is nothing left to do.
 
     Parameters
     ----------
     parent
-        Whose tasks are waited for at the end (`distill.gui.background.background_task.end_tasks`).
+        Whose tasks are waited for at the end (`distill.gui.background.background_tasks.end_tasks`).
     """
 
     ready = Signal(object)  # Path
@@ -77,7 +77,7 @@ class Thumbnails(QObject):
             self._asked[path] = None
         self._work()
 
-    def prefetch(self, paths: Iterable[Path]) -> None:
+    def prefetch_waveforms(self, paths: Iterable[Path]) -> None:
         """Queue sounds that will be needed, and read known ones again, as their files may have changed."""
         with self._lock:
             self._announced |= dict.fromkeys(path for path in paths if path not in self._asked)

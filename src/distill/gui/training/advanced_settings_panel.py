@@ -18,12 +18,12 @@ from PySide6.QtWidgets import (
 )
 
 from distill.config.family_catalog import family_info
-from distill.config.setting_fields import SettingField, setting_fields, setting_value, with_settings
+from distill.config.setting_fields import grouped_settings, setting_fields, setting_value, with_settings
 from distill.config.training import AnyConfig, RunConfig
 from distill.errors import ConfigurationError
 from distill.gui.training.setting_row import SettingGroup, SettingRow
 from distill.gui.widgets import theme
-from distill.gui.widgets.panel import Panel, ScrolledColumn
+from distill.gui.widgets.panel import Panel, PanelScrollArea
 
 #: Settings that the training panel has controls for.
 MAIN_SETTINGS = frozenset(("family", "preset", "max_epochs"))
@@ -71,7 +71,7 @@ class SettingsPanel(Panel):
         self.reset_all.clicked.connect(lambda: self._make_changes({}))
         self.reuse.clicked.connect(self.reuse_requested)
         self.done.clicked.connect(self.close_requested)
-        self.area = ScrolledColumn()
+        self.area = PanelScrollArea()
         self.body.addWidget(self.area, 1)
         self.body.addLayout(self._make_buttons())
 
@@ -138,7 +138,7 @@ class SettingsPanel(Panel):
             self.area.column.removeWidget(group)
             group.hide()
             group.deleteLater()
-        titled = _grouped(found, family_info(config.family).label, self.tr("Training"))
+        titled = grouped_settings(found, family_info(config.family).label, self.tr("Training"), RunConfig)
         self._groups = [SettingGroup(title, fields) for title, fields in titled.items()]
         self.rows = {row.field.name: row for group in self._groups for row in group.rows}
         for number, group in enumerate(self._groups):
@@ -220,14 +220,3 @@ class SettingsPanel(Panel):
         row.addStretch(1)
         row.addWidget(self.done)
         return row
-
-
-def _grouped(found: list[SettingField], family: str, common: str) -> dict[str, list[SettingField]]:
-    """Return settings by heading: the family's own, those inside of others, and those of all families."""
-    own = [field for field in found if not field.group and field.owner is not RunConfig]
-    inside: dict[str, list[SettingField]] = {}
-    for field in found:
-        if field.group:
-            inside.setdefault(field.group.replace("_", " ").replace(".", ", ").capitalize(), []).append(field)
-    shared = [field for field in found if not field.group and field.owner is RunConfig]
-    return {title: fields for title, fields in {family: own, **inside, common: shared}.items() if fields}

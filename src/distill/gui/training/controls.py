@@ -23,7 +23,7 @@ from distill.config.family_catalog import FAMILIES, FamilyInfo, family_info
 from distill.config.training import OverfittingPreset
 from distill.events import EpochMetrics, PreparationProgress, VQEpochMetrics
 from distill.gui.engine.run_state import RunState
-from distill.gui.training.family_menu import DETAIL_ROLE, family_detail, fill_family_menu
+from distill.gui.training.family_menu import FAMILY_DETAIL_ROLE, family_detail, fill_family_menu
 from distill.gui.training.run_state_messages import (
     finishing_text,
     idle_text,
@@ -41,7 +41,7 @@ from distill.names import MOST_NAME
 from distill.training.steps.eta import TimeLeft
 
 #: Steps of the progress bar.
-PROGRESS_STEPS = 1000
+TRAINING_PROGRESS_STEPS = 1000
 
 #: Lines for what the next run will take.
 ESTIMATE_LINES = 2
@@ -97,7 +97,7 @@ class TrainingControls(Panel):
         self.progress.setAccessibleName(self.tr("Progress of the training"))
         self.progress.setToolTip(self.tr("How much of the run is done; the line below says how long the rest takes."))
         self.progress.setTextVisible(False)
-        self.progress.setRange(0, PROGRESS_STEPS)
+        self.progress.setRange(0, TRAINING_PROGRESS_STEPS)
         self.eta = ElidedLabel()  # the name of a run may be long
         self.eta.setObjectName("etaLabel")
         self.eta.setAccessibleName(self.tr("Where the training stands"))
@@ -174,14 +174,14 @@ class TrainingControls(Panel):
             self.progress.setRange(0, 0)
             self.show_message(preparing_text())
         elif state is RunState.TRAINING:
-            self.progress.setRange(0, PROGRESS_STEPS)
+            self.progress.setRange(0, TRAINING_PROGRESS_STEPS)
             self._clock.start()
         elif state is RunState.STOPPING:
             self._clock.stop()
             self.show_message(stopping_text(self._is_finishing))
         else:
             self._clock.stop()
-            self.progress.setRange(0, PROGRESS_STEPS)
+            self.progress.setRange(0, TRAINING_PROGRESS_STEPS)
         self._update_buttons()
 
     def show_has_sounds(self, has_sounds: bool) -> None:
@@ -240,8 +240,8 @@ class TrainingControls(Panel):
         self._is_first = epoch == 0
         self._left.move(epoch, total_epochs, share_of_epoch, epoch_seconds)
         if self._state is RunState.TRAINING:
-            self.progress.setRange(0, PROGRESS_STEPS)
-            self.progress.setValue(round(PROGRESS_STEPS * (epoch + share_of_epoch) / max(total_epochs, 1)))
+            self.progress.setRange(0, TRAINING_PROGRESS_STEPS)
+            self.progress.setValue(round(TRAINING_PROGRESS_STEPS * (epoch + share_of_epoch) / max(total_epochs, 1)))
             position = position_text(epoch, total_epochs)
             if position != self._position:
                 self._position = position
@@ -283,7 +283,7 @@ class TrainingControls(Panel):
 
     def show_progress(self, share: float) -> None:
         """Show the progress of a run that is not training, from 0 to 1."""
-        self.progress.setValue(round(PROGRESS_STEPS * share))
+        self.progress.setValue(round(TRAINING_PROGRESS_STEPS * share))
 
     def _report_time(self) -> None:
         if self._state is not RunState.TRAINING or not self._position:
@@ -353,7 +353,7 @@ class TrainingControls(Panel):
 
     def _show_families(self) -> None:
         for row, info in enumerate(FAMILIES):
-            self.family.setItemData(row, self._family_detail(info), DETAIL_ROLE)
+            self.family.setItemData(row, self._family_detail(info), FAMILY_DETAIL_ROLE)
         info = family_info(self.family_key)
         self.family.setToolTip(f"{info.description}\n{self._family_detail(info)}")
 

@@ -16,21 +16,21 @@ from distill.gui.widgets.formatting import format_time_left
 translate = QCoreApplication.translate
 
 #: Role under which the family menu has its second line.
-DETAIL_ROLE = Qt.ItemDataRole.UserRole + 1
+FAMILY_DETAIL_ROLE = Qt.ItemDataRole.UserRole + 1
 
 #: Width of the open family menu, in device-independent pixels.
 FAMILY_MENU_WIDTH = 280
 
 
-def fill_family_menu(combo: QComboBox) -> None:
+def fill_family_menu(family_combo: QComboBox) -> None:
     """Offer all families."""
-    combo.setObjectName("familyCombo")
-    combo.setAccessibleName(translate("TrainingControls", "Model family"))
-    combo.setItemDelegate(FamilyDelegate(combo))
-    for row in FAMILIES:
-        combo.addItem(row.plain_name, row.key)
-        combo.setItemData(combo.count() - 1, row.label, DETAIL_ROLE)
-    combo.view().setMinimumWidth(theme.roomy(FAMILY_MENU_WIDTH))
+    family_combo.setObjectName("familyCombo")
+    family_combo.setAccessibleName(translate("TrainingControls", "Model family"))
+    family_combo.setItemDelegate(FamilyDelegate(family_combo))
+    for family in FAMILIES:
+        family_combo.addItem(family.plain_name, family.key)
+        family_combo.setItemData(family_combo.count() - 1, family.label, FAMILY_DETAIL_ROLE)
+    family_combo.view().setMinimumWidth(theme.roomy(FAMILY_MENU_WIDTH))
 
 
 def family_detail(info: FamilyInfo, seconds: float) -> str:
@@ -56,5 +56,5 @@ class FamilyDelegate(QStyledItemDelegate):
         line = QRect(area.left(), area.top(), area.width(), area.height() // 2)
         write_line(painter, option.font, line, str(index.data()), colors.text)
         line.translate(0, line.height())
-        write_line(painter, option.font, line, str(index.data(DETAIL_ROLE)), colors.muted)
+        write_line(painter, option.font, line, str(index.data(FAMILY_DETAIL_ROLE)), colors.muted)
         painter.restore()

@@ -44,7 +44,7 @@ def interruption_text(run: LoadedRun) -> str:
             "TrainingPresenter", "“{0}” was interrupted before its first checkpoint. Resume starts it again."
         ).format(name)
     else:
-        again = max(0, done - math.ceil(run.kept))
+        lost_epochs = max(0, done - math.ceil(run.kept))
         texts = (
             translate(
                 "TrainingPresenter", "“{0}” was interrupted at epoch {1} of {2}. Resume continues after epoch {3}."
@@ -54,9 +54,9 @@ def interruption_text(run: LoadedRun) -> str:
             ),
         )
         text = texts[run.kept % 1 > 0].format(name, done, asked, math.ceil(run.kept))
-        if again:
+        if lost_epochs:
             text += " " + count_of(
-                again,
+                lost_epochs,
                 translate("TrainingPresenter", "1 epoch is lost."),
                 translate("TrainingPresenter", "{0} epochs are lost."),
             )

@@ -9,7 +9,7 @@ from distill.config.setting_fields import setting_fields, setting_value
 from distill.config.training import AnyConfig
 from distill.gui.engine.run_state import RunState
 from distill.gui.engine.training_jobs import TrainJob
-from distill.gui.plots.run_verdict_line import VerdictLine
+from distill.gui.plots.run_verdict_and_advice import VerdictLine
 from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.widgets.notices import NoticeBar
 from distill.metrics_history import AnyHistory, MetricsHistory

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from distill.errors import DistillError
 from distill.files import free_path
-from distill.gui.background.background_task import BackgroundTask
+from distill.gui.background.background_tasks import BackgroundTask
 from distill.gui.user_errors import error_text
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.names import slug
@@ -126,10 +126,10 @@ class UnsavedModelOffer(QObject):
         """
         if self._kept:
             self.show_again()
-            names = [kept.model.name for kept in self._kept.values()]
-            if len(names) == 1:
-                raise DistillError(self.tr("the model “{0}” is only in memory").format(names[0]))
-            raise DistillError(self.tr("the models “{0}” are only in memory").format("”, “".join(names)))
+            unsaved_models = [kept.model.name for kept in self._kept.values()]
+            if len(unsaved_models) == 1:
+                raise DistillError(self.tr("the model “{0}” is only in memory").format(unsaved_models[0]))
+            raise DistillError(self.tr("the models “{0}” are only in memory").format("”, “".join(unsaved_models)))
 
     def _on_saved(self, path: Path, run: Path | None, kept: _Kept) -> None:
         self._task = None

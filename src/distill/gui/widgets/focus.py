@@ -1,5 +1,6 @@
-"""The keyboard focus: the frame that shows where it is, and giving it to a widget."""
+"""The keyboard focus: the frame that shows where it is, giving it to a widget, and the order of Tab."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QRectF, Qt
@@ -71,3 +72,19 @@ def give_focus(widget: QWidget) -> None:
     while (entrance := getattr(widget, "entrance", None)) is not None:
         widget = entrance
     widget.setFocus()
+
+
+def order_focus(window: QWidget, *panels: QWidget) -> None:
+    """Let Tab visit the panels of a window in this order; Qt's default is the order of their creation."""
+
+    def position(widget: QWidget) -> int:
+        return next((n for n, panel in enumerate(panels) if panel is widget or panel.isAncestorOf(widget)), -1)
+
+    # Never to the end: for PySide, what comes next is a part of the widget before, and the window is part of nothing.
+    stops, widget, last = [], window.nextInFocusChain(), window.previousInFocusChain()
+    while widget is not None:
+        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.focusProxy() is None:
+            stops.append(widget)
+        widget = None if widget is last else widget.nextInFocusChain()
+    for before, after in pairwise(sorted(stops, key=position)):
+        QWidget.setTabOrder(before, after)

@@ -1,4 +1,4 @@
-"""How dates, durations, levels, sizes and counts are written in the window."""
+"""How dates, durations, levels, changes, sizes and counts are written in the window."""
 
 from datetime import datetime
 
@@ -49,6 +49,12 @@ def format_time_left(seconds: float) -> str:
 def format_level(decibels: float) -> str:
     """Return a level in decibels with one decimal, a real minus sign, and no minus zero."""
     return f"{round(decibels, 1) + 0.0:.1f}".replace("-", "\N{MINUS SIGN}")
+
+
+def format_change(share: float) -> str:
+    """Return a change in percent with its sign, a real minus sign: ``+5 %``, ``−12 %``; empty where it rounds to 0."""
+    percent = f"{100 * share:+.0f} %".replace("-", "\N{MINUS SIGN}")
+    return percent if round(100 * share) != 0 else ""
 
 
 def format_bytes(count: int) -> str:

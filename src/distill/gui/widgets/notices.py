@@ -14,7 +14,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.labels import FewLinesLabel
-from distill.gui.widgets.panel import ScrolledColumn
+from distill.gui.widgets.panel import PanelScrollArea
 from distill.gui.widgets.plain_text import plain_tip, readable
 
 #: How long a notice without a warning or an action stays.
@@ -229,7 +229,7 @@ class _NoticeList(QFrame):
         self.setAttribute(Qt.WidgetAttribute.WA_NoMouseReplay)  # a click on the bar's button would open it again
         self._bar, self._rows = bar, QWidget()
         self._listed: dict[str, Notice] = {}
-        self._area = ScrolledColumn()
+        self._area = PanelScrollArea()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(theme.GAP, theme.GAP, theme.HALF, theme.GAP)
         layout.addWidget(self._area)

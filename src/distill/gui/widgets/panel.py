@@ -39,7 +39,7 @@ class Panel(QFrame):
         self.body.addLayout(self.header)
 
 
-class ScrolledColumn(QScrollArea):
+class PanelScrollArea(QScrollArea):
     """Widgets below each other that scroll together; ``column`` takes them, before its stretch."""
 
     def __init__(self) -> None:

@@ -6,9 +6,7 @@ restores, saves and closes it.  Not imported before the first frame is painted: 
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from itertools import pairwise
 
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QUndoGroup
 from PySide6.QtWidgets import QWidget
 
@@ -42,9 +40,9 @@ from distill.gui.training.advanced_settings_panel import SettingsPanel
 from distill.gui.training.estimate_presenter import EstimatePresenter
 from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.training.run_verdict_presenter import VerdictPresenter
-from distill.gui.window.frame import RUNS_TAB, Frame
+from distill.gui.widgets.focus import order_focus
+from distill.gui.window.layout import PLOTS_COLUMN, RUNS_TAB, Frame
 from distill.gui.window.page_switch import MODELS, PLAY, TRAINING
-from distill.gui.window.training_columns import PLOTS_COLUMN
 from distill.gui.window_part import WindowPart
 from distill.names import taken_names
 from distill.playback.player import Player, PlayerState
@@ -153,7 +151,11 @@ def compose(
     _connect_training(frame, parts)
     _connect_models(frame, parts, generate_panel)
     _connect_undo(frame, parts)
-    _order_focus(window, frame, run_list, plots, page, play_page)  # now that everything is in its place
+    order_focus(  # now that everything is in its place
+        window,
+        frame.pages.switch, frame.notices, frame.tabs.tabBar(), frame.browser, run_list, frame.controls,
+        frame.center, plots, page, play_page, frame.transport,
+    )  # fmt: skip
     return parts
 
 
@@ -253,23 +255,3 @@ def _connect_undo(frame: Frame, parts: Parts) -> None:
 
     frame.pages.page_changed.connect(on_page_changed)
     parts.undo_group.setActiveStack(stacks[frame.pages.currentIndex()])
-
-
-def _order_focus(window: QWidget, frame: Frame, run_list: QWidget, plots: QWidget, *pages: QWidget) -> None:
-    """Let Tab visit the panels in the order they are laid out; Qt's default is the order of their creation."""
-    panels: tuple[QWidget, ...] = (
-        frame.pages.switch, frame.notices, frame.tabs.tabBar(), frame.browser, run_list, frame.controls,
-        frame.center, plots, *pages, frame.transport,
-    )  # fmt: skip
-
-    def position(widget: QWidget) -> int:
-        return next((n for n, panel in enumerate(panels) if panel is widget or panel.isAncestorOf(widget)), -1)
-
-    # Never to the end: for PySide, what comes next is a part of the widget before, and the window is part of nothing.
-    stops, widget, last = [], window.nextInFocusChain(), window.previousInFocusChain()
-    while widget is not None:
-        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.focusProxy() is None:
-            stops.append(widget)
-        widget = None if widget is last else widget.nextInFocusChain()
-    for before, after in pairwise(sorted(stops, key=position)):
-        QWidget.setTabOrder(before, after)

@@ -3,7 +3,7 @@
 Panels show data and emit what the user requests; they know neither the engine nor each other.  Presenters carry the
 requests out and give the results back.
 
-The window comes in two parts.  The frame (`distill.gui.window.frame`: list of sounds, controls, player) is quick to
+The window comes in two parts.  The frame (`distill.gui.window.layout`: list of sounds, controls, player) is quick to
 build, and is what the first frame on the screen shows.  The rest (`distill.gui.window.composition`) needs pyqtgraph and
 most of our own modules, which takes longer than everything before.  ``MainWindow()`` builds both at once;
 `distill.gui.app` shows the frame and lets the rest come in a few steps between the first events.
@@ -21,13 +21,13 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEv
 from PySide6.QtWidgets import QApplication, QMainWindow
 
 from distill import diagnostics
-from distill.gui.background.background_task import end_tasks
+from distill.gui.background.background_tasks import end_tasks
 from distill.gui.engine.run_state import RunState
 from distill.gui.user_errors import is_user_error
 from distill.gui.widgets import theme
 from distill.gui.widgets.drag_and_drop import accept_copy, dropped_paths
 from distill.gui.widgets.plain_text import make_plain
-from distill.gui.window.frame import Frame
+from distill.gui.window.layout import Frame
 from distill.gui.window.page_switch import MODELS, TRAINING
 from distill.gui.window.quit_question import QuitQuestion, unsaved_text
 from distill.gui.window.settings_damage import damage_text

@@ -11,16 +11,14 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QTabWidget, QWid
 from distill import diagnostics
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.help.about_dialog import AboutDialog
+from distill.gui.help.keyboard_shortcuts import ShortcutsDialog, key_groups
 from distill.gui.help.report_dialog import open_report
-from distill.gui.help.shortcuts_dialog import ShortcutsDialog
 from distill.gui.sounds.recent_folders import RecentMenu
 from distill.gui.widgets import theme
 from distill.gui.widgets.focus import give_focus
-from distill.gui.widgets.key_help import key_groups
 from distill.gui.window.composition import Parts
-from distill.gui.window.frame import Frame
+from distill.gui.window.layout import Frame, Pages
 from distill.gui.window.page_switch import MODELS, PLAY, TRAINING
-from distill.gui.window.pages import Pages
 
 #: Events of a widget after which something else may be possible.
 _STATE_EVENTS = (

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,32 @@ def split_by_file(sounds: Sequence[S], val_fraction: float) -> tuple[list[S], li
     val = [sound for key in ranked[:held_out] for sound in groups[key]]
     train = [sound for key in ranked[held_out:] for sound in groups[key]]
     return train, val
+
+
+@dataclass(frozen=True)
+class SplitFiles:
+    """The held-out part of a set of sounds, by file.
+
+    Attributes
+    ----------
+    held_out
+        Files of which at least a part is held out.
+    divided
+        Those of them whose beginning is trained on.
+    seconds
+        Duration of the held-out part.
+    """
+
+    held_out: frozenset[Path]
+    divided: frozenset[Path]
+    seconds: float
+
+    @classmethod
+    def of(cls, train: Sequence[CachedSound], val: Sequence[CachedSound]) -> Self:
+        """Return which files a split holds out."""
+        sources = frozenset(sound.source for sound in val)
+        divided = sources & {sound.source for sound in train}
+        return cls(sources, divided, sum(sound.samples for sound in val) / SAMPLE_RATE)
 
 
 def _rank(content_hash: str) -> bytes:

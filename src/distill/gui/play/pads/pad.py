@@ -38,9 +38,6 @@ from distill.gui.widgets.drag_and_drop import accept_copy, files_as_mime
 from distill.gui.widgets.plain_text import plain_tip, readable
 from distill.gui.widgets.waveform import draw_waveform
 
-#: Keys of the computer keyboard, by pad.  They lie as the pads do.
-KEYS = "1234QWERASDFZXCV"
-
 #: Size of a pad in the smallest window.
 _SMALLEST = QSize(44, 20)
 
@@ -78,9 +75,9 @@ class Pad(QToolButton):
     #: Exchange it with the pad that lies so many columns and rows further.
     move_requested = Signal(int, int)
 
-    def __init__(self, number: int, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
+    def __init__(self, number: int, key: str, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.number, self.key, self._thumbnails = number, KEYS[number], thumbnails
+        self.number, self.key, self._thumbnails = number, key, thumbnails
         self.setObjectName(f"pad{number + 1}")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

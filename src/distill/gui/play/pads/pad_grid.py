@@ -11,13 +11,16 @@ from PySide6.QtWidgets import (
 )
 
 from distill.control.control_mapping import PADS
-from distill.gui.play.pads.pad import KEYS, Pad
+from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
+from distill.gui.play.pads.pad import Pad
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
-from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.gui.widgets.plain_text import short_names
 
 COUNT, _COLUMNS = PADS, 4
+
+#: Keys of the computer keyboard, by pad.  They lie as the pads do.
+PAD_KEYS = "1234QWERASDFZXCV"
 
 
 class PadGrid(QWidget):
@@ -43,7 +46,7 @@ class PadGrid(QWidget):
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(theme.HALF)
-        self.pads = [Pad(number, thumbnails) for number in range(COUNT)]
+        self.pads = [Pad(number, PAD_KEYS[number], thumbnails) for number in range(COUNT)]
         for number, pad in enumerate(self.pads):
             pad.elision = self._elision
             grid.addWidget(pad, number // _COLUMNS, number % _COLUMNS)
@@ -69,7 +72,7 @@ class PadGrid(QWidget):
 
         ``scan_code`` tells the key from others whatever modifiers are down; 0 where it is not known.
         """
-        number = KEYS.find(text.upper()) if text else -1
+        number = PAD_KEYS.find(text.upper()) if text else -1
         if number < 0 or self.pads[number].sound is None:
             return False
         self.pads[number].setDown(True)
@@ -79,7 +82,7 @@ class PadGrid(QWidget):
 
     def release_key(self, text: str, scan_code: int = 0) -> bool:
         """Release the pad of a key, whose text may be another one by now; return whether there is one."""
-        number = KEYS.find(text.upper()) if text else -1
+        number = PAD_KEYS.find(text.upper()) if text else -1
         number = next((pad for pad, own in self._keyed.items() if scan_code and own == scan_code), number)
         if number < 0:
             return False
@@ -100,7 +103,7 @@ class PadGrid(QWidget):
         """Put a sound on a pad, or empty it."""
         self.pads[number].hold(sound)
         if sound is not None:
-            self._thumbnails.prefetch([sound])  # its file may have been written anew
+            self._thumbnails.prefetch_waveforms([sound])  # its file may have been written anew
         self._name_pads()
         self.held.emit(number, sound)
         self.changed.emit()

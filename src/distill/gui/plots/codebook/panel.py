@@ -101,7 +101,7 @@ class CodebookView(QWidget):
         layout.addLayout(words)
         layout.addWidget(self.caption)
         layout.addWidget(self.strip)
-        self._entries = 0
+        self._codebook_entries = 0
         self._steps = _StepHealth()
         self.hide_codes()
 
@@ -125,7 +125,7 @@ class CodebookView(QWidget):
 
     def show_history(self, entries: int) -> None:
         """Prepare for another run, whose codebooks have this many entries."""
-        self._entries = entries
+        self._codebook_entries = entries
         self._steps = _StepHealth()
         for word in self.words:
             word.show_health(None, entries)
@@ -137,10 +137,10 @@ class CodebookView(QWidget):
         self._steps.read(history)
         for level, word in enumerate(self.words):
             name = f"level_{level}"
-            use = [health.get(name, {}).get("utilization", np.nan) for _, health in measured]
+            level_utilization = [health.get(name, {}).get("utilization", np.nan) for _, health in measured]
             self.plot.set_curve(f"steps_{level}", *self._steps.curve(name))
-            self.plot.set_curve(name, epochs, 100 * np.array(use, dtype=np.float64))
-            word.show_health(measured[-1][1].get(name) if measured else None, self._entries)
+            self.plot.set_curve(name, epochs, 100 * np.array(level_utilization, dtype=np.float64))
+            word.show_health(measured[-1][1].get(name) if measured else None, self._codebook_entries)
         explanation = self.tr(
             "Codes of the held-out sounds, in each level. With few of them, rare entries look unused."
         )
@@ -167,7 +167,7 @@ class CodebookView(QWidget):
 
     def _note(self, health: Health) -> str:
         tokens = int(next(iter(health.values()), {}).get("tokens", 0))
-        if tokens < FEW_CODES * self._entries:
+        if tokens < FEW_CODES * self._codebook_entries:
             return self.tr("measured on only {0} codes").format(tokens)
         return self.tr("measured on {0} codes").format(tokens)
 
@@ -205,7 +205,7 @@ class _LevelWords(QLabel):
         super().__init__()
         self._level = level
         self._health: Mapping[str, float] | None = None
-        self._entries = 0
+        self._codebook_entries = 0
         self.setWordWrap(True)
         self.setTextFormat(Qt.TextFormat.RichText)
         self.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -214,8 +214,8 @@ class _LevelWords(QLabel):
 
     def show_health(self, health: Mapping[str, float] | None, entries: int) -> None:
         """Show a level's health; None hides it."""
-        if health != self._health or entries != self._entries:
-            self._health, self._entries = health, entries
+        if health != self._health or entries != self._codebook_entries:
+            self._health, self._codebook_entries = health, entries
             self._write()
 
     def changeEvent(self, event: QEvent) -> None:
@@ -244,7 +244,11 @@ class _LevelWords(QLabel):
                 "{0} of {1} building blocks (codebook entries) are unused; perplexity {4:.0f}. "
                 "Healthy from {2:.0%} in use, too few below {3:.0%}."
             ).format(
-                int(health["dead_codes"]), self._entries, HEALTHY_UTILIZATION, LOW_UTILIZATION, health["perplexity"]
+                int(health["dead_codes"]),
+                self._codebook_entries,
+                HEALTHY_UTILIZATION,
+                LOW_UTILIZATION,
+                health["perplexity"],
             )
         )
 

@@ -17,8 +17,8 @@ from PySide6.QtWidgets import (
 )
 
 from distill.generation.codebook_usage import Code
+from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
 from distill.gui.widgets import theme
-from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()

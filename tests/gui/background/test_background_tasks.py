@@ -19,9 +19,8 @@ from pytestqt.qtbot import QtBot
 from distill import diagnostics
 from distill.computing import unresponsive_drives
 from distill.errors import NoAnswer, SoundError
-from distill.gui.background import background_task, stuck_threads, thread_priority
-from distill.gui.background.background_task import BackgroundTask, Work, end_tasks
-from distill.gui.background.task_queue import TaskQueue
+from distill.gui.background import background_tasks, stuck_threads, thread_priority
+from distill.gui.background.background_tasks import BackgroundTask, TaskQueue, Work, end_tasks
 from distill.gui.previews import stars
 from distill.gui.user_errors import error_text
 
@@ -160,7 +159,7 @@ def test_pending_requests_are_carried_out_beside_one_that_hangs(
     monkeypatch.setattr(stuck_threads, "PATIENCE_S", 0.05)
     queue.finish()
     assert done == []
-    monkeypatch.setattr(background_task, "milliseconds_until", lambda _deadline: 50)
+    monkeypatch.setattr(background_tasks, "milliseconds_until", lambda _deadline: 50)
     monkeypatch.setattr(stuck_threads, "PATIENCE_S", 120.0)
     queue.close()
     assert done == ["notes"]
@@ -174,16 +173,16 @@ def test_the_program_ends_although_a_thread_hangs(tmp_path: Path) -> None:
     code = """
     import sys, threading
     from PySide6.QtCore import QCoreApplication, QObject
-    from distill.gui.background import background_task, stuck_threads
+    from distill.gui.background import background_tasks, stuck_threads
     stuck_threads.PATIENCE_S = 0.05
     app, owner, begun = QCoreApplication([]), QObject(), threading.Event()
     def hang(_notify, _cancel):
         threading.Thread(target=threading.Event().wait).start()
         begun.set()
         threading.Event().wait()
-    background_task.BackgroundTask(hang, owner).start()
+    background_tasks.BackgroundTask(hang, owner).start()
     begun.wait()
-    background_task.end_tasks(owner)
+    background_tasks.end_tasks(owner)
     del owner
     stuck_threads.end_if_stuck(7)
     """

@@ -1,7 +1,5 @@
 """What is said of the shown run above its curves: a verdict, how good the loss is, and a button with an advice."""
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
@@ -11,7 +9,6 @@ from distill.gui.widgets.labels import FewLinesLabel, ShortenedLabel
 from distill.runs.verdict import Advice, Verdict
 
 translate = QCoreApplication.translate
-Floats = NDArray[np.float64]
 
 #: Lines of text that a verdict has room for.
 LINES = 3
@@ -92,22 +89,24 @@ class VerdictLine(QWidget):
         self.advice_taken.emit(self._advice)
 
 
-def best_loss_lines(positions: Floats, losses: Floats) -> list[list[str]]:
-    """Return in words how good the loss is, and where it is best, from the longest wording to the shortest."""
-    known = np.flatnonzero(np.isfinite(losses))
-    if not len(known):
+def best_loss_lines(first: tuple[float, float] | None, best: tuple[float, float] | None) -> list[list[str]]:
+    """Return in words how good the loss is, and where it is best, from the longest wording to the shortest.
+
+    ``first`` and ``best`` are position and loss of an epoch, or None before there is one.
+    """
+    if first is None or best is None:
         return []
-    first, best = losses[known[0]], int(known[np.argmin(losses[known])])
-    epoch, loss = positions[best], f"{losses[best]:#.3g}".rstrip(".")
+    (first_epoch, first_loss), (epoch, best_loss) = first, best
+    loss = f"{best_loss:#.3g}".rstrip(".")
     texts = [
         translate("PlotsPanel", "Best: epoch {0:.0f}, loss {1}.").format(epoch, loss),
         translate("PlotsPanel", "Best: epoch {0:.0f}.").format(epoch),
     ]
-    share = round(100 * (1 - losses[best] / first)) if first > 0 else 0
+    share = round(100 * (1 - best_loss / first_loss)) if first_loss > 0 else 0
     if share:
         texts.insert(
             0, translate("PlotsPanel", "Best: epoch {0:.0f}, loss {1}, {2} % lower.").format(epoch, loss, share)
         )
         text = translate("PlotsPanel", "Best: epoch {0:.0f}, loss {1}, {2} % lower than after epoch {3:.0f}.")
-        texts.insert(0, text.format(epoch, loss, share, positions[known[0]]))
+        texts.insert(0, text.format(epoch, loss, share, first_epoch))
     return [texts]

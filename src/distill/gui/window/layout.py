@@ -1,9 +1,16 @@
-"""The frame of the window: what the first frame on the screen shows, with places for the other panels."""
+"""The layout of the window: its frame, its pages one behind the other, and the columns of the training page.
 
-from PySide6.QtCore import QPoint, QRect, Qt
+The frame is what the first picture on the screen shows, with places for the other panels.
+"""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QPoint, QRect, QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QLabel,
     QMainWindow,
+    QSplitter,
     QStackedWidget,
     QTabWidget,
     QVBoxLayout,
@@ -15,16 +22,112 @@ from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.training.controls import TrainingControls
 from distill.gui.widgets import theme
-from distill.gui.widgets.focus import leave_tab_key_to_bar
+from distill.gui.widgets.focus import give_focus, leave_tab_key_to_bar
 from distill.gui.widgets.panel import Panel
-from distill.gui.window.page_switch import TRAINING
-from distill.gui.window.pages import Pages, replace_page
+from distill.gui.window.page_switch import TRAINING, PageSwitch
 from distill.gui.window.top_bar import TopBar
-from distill.gui.window.training_columns import TrainingColumns
 from distill.settings import WindowSettings
 
 #: Number of the tab with the runs.
 RUNS_TAB = 1
+
+#: Smallest widths of the columns, and their shares at a first start, in device-independent pixels at the usual text
+#: size.
+SMALLEST_COLUMNS, COLUMNS = (330, 370, 270), (400, 560, 300)
+
+#: Number of the column with the plots.
+PLOTS_COLUMN = 2
+
+
+def replace_page(stack: QStackedWidget, number: int, widget: QWidget) -> None:
+    """Replace a page of a stack; the visible page stays the same."""
+    current, before = stack.currentIndex(), stack.widget(number)
+    stack.insertWidget(number, widget)
+    if before is not None:
+        stack.removeWidget(before)
+        before.deleteLater()
+    stack.setCurrentIndex(current)
+
+
+class Pages(QStackedWidget):
+    """Training, Models and Play, one behind the other, with the switch that belongs to them."""
+
+    page_changed = Signal(int)
+
+    def __init__(self, training: QWidget, models: QWidget, play: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("pages")
+        self.switch = PageSwitch()
+        for page in (training, models, play):
+            self.addWidget(page)
+        self.switch.page_chosen.connect(self.show_page)
+        self.currentChanged.connect(self._on_changed)
+
+    def put(self, page: int, widget: QWidget) -> None:
+        """Replace a page."""
+        with QSignalBlocker(self):
+            replace_page(self, page, widget)
+
+    def show_page(self, page: int) -> None:
+        """Show a page; an unknown number shows the first."""
+        self.setCurrentIndex(page if 0 <= page < self.count() else TRAINING)
+
+    def open_page(self, page: int) -> None:
+        """Show a page and give it the focus."""
+        self.show_page(page)
+        if (shown := self.currentWidget()) is not None:
+            give_focus(shown)
+
+    def _on_changed(self, page: int) -> None:
+        self.switch.show_page(page)
+        self.page_changed.emit(page)
+
+
+class TrainingColumns(QSplitter):
+    """Holds the columns of the training page, each with its width.
+
+    They keep the widths that they were restored to until they are seen: a page that is hidden has another width.
+    """
+
+    #: Where the keyboard is when the page is opened; see `distill.gui.widgets.focus.give_focus`.
+    entrance: QWidget
+    _restored: Sequence[int] | None = None
+
+    def __init__(self, *columns: QWidget) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self.setHandleWidth(theme.GAP)
+        self.setChildrenCollapsible(False)
+        for number, widget in enumerate(columns):
+            self.put(number, widget)
+        self.setSizes(list(map(theme.roomy, COLUMNS)))
+
+    def put(self, number: int, widget: QWidget) -> None:
+        """Put a widget into a column, in place of the one that is there."""
+        widget.setMinimumWidth(theme.roomy(SMALLEST_COLUMNS[number]))
+        if number < self.count():
+            if (before := self.replaceWidget(number, widget)) is not None:
+                before.deleteLater()
+        else:
+            self.addWidget(widget)
+        self.setStretchFactor(number, COLUMNS[number])
+
+    def restore(self, widths: Sequence[int]) -> None:
+        """Have these widths; others than one for each column are ignored."""
+        if len(widths) != len(COLUMNS):
+            return
+        self.setSizes(widths)
+        self._restored = None if self.isVisible() else widths
+
+    def widths(self) -> list[int]:
+        """Return the widths to restore the next time."""
+        return self.sizes() if self._restored is None else list(self._restored)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Divide the width that the page has now."""
+        super().showEvent(event)
+        restored, self._restored = self._restored, None
+        if restored is not None:
+            self.setSizes(restored)
 
 
 class Frame(QWidget):

@@ -1,0 +1,289 @@
+"""Runs tasks on background threads, alone or in a queue, and delivers their results as queued signals.
+
+Errors follow one rule.  An error that a user can act on (`DistillError`, `OSError`) is shown by whoever connects to
+`BackgroundTask.failed`; if nobody does, it is shown in the notice bar by the crash presenter.  Any other error is a bug
+and goes to the crash presenter, always.  Nothing is only logged.
+
+A task that does not end is left behind (`distill.gui.background.stuck_threads`).
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import shiboken6
+from PySide6.QtCore import QCoreApplication, QMetaMethod, QObject, QThread, Signal
+
+from distill import diagnostics
+from distill.gui.background.stuck_threads import leave_behind, left_behind, milliseconds_until, patience
+from distill.gui.background.thread_priority import lower_own_priority
+from distill.gui.user_errors import is_user_error
+
+log = logging.getLogger(__name__)
+
+
+#: Property of an object whose tasks `end_tasks` has ended: no task starts under it any more.
+_ENDED = "distillTasksEnded"
+
+#: The function of a task: gets a callback for progress, and an event that requests an early end.
+Work = Callable[[Callable[[Any], None], threading.Event], Any]
+
+
+class BackgroundTask(QThread):
+    """Runs one function on a thread and emits its results in the thread that created the task.
+
+    The signals come in the order of what happened; after `cancel` none come any more.  The task deletes itself when it
+    has ended; until then its parent owns it, and waits for it by `end_tasks` before it is destroyed itself.
+
+    Parameters
+    ----------
+    work
+        The function.
+    parent
+        Qt parent.
+    keeps
+        Whether the function keeps what the user has done, so that closing waits longer for it.
+    """
+
+    progressed = Signal(object)
+    succeeded = Signal(object)
+    #: The error, for whoever shows it.  Emitted for user errors only.
+    failed = Signal(object)
+    #: The function has returned or raised, after `succeeded` or `failed`: for putting back the caller's state.
+    ended = Signal()
+
+    #: Carries progress and results from the background thread into this object's thread.
+    _crossed = Signal(str, object)
+
+    def __init__(self, work: Work, parent: QObject, keeps: bool = False) -> None:
+        super().__init__(parent)
+        self._work, self.keeps = work, keeps
+        self.cancel_event = threading.Event()
+        self._crossed.connect(self._on_crossed)
+        self.finished.connect(self._on_finished)
+
+    def start(self, *priority: QThread.Priority) -> None:
+        """Start, unless the tasks of an ancestor have been ended: nobody would wait for this one."""
+        above = self.parent()
+        while above is not None:
+            if above.property(_ENDED):
+                self.deleteLater()
+                return
+            above = above.parent()
+        super().start(*priority)
+
+    def run(self) -> None:
+        """Run the function; Qt calls this in the new thread."""
+        lower_own_priority()
+        try:
+            result = self._work(self._pass_on, self.cancel_event)
+        except Exception as exc:  # boundary: see the rule in the module's docstring
+            self._crossed.emit("failed", exc)
+        else:
+            self._crossed.emit("succeeded", result)
+
+    def cancel(self) -> None:
+        """Request an early end; no signal is emitted any more."""
+        self.cancel_event.set()
+
+    def _pass_on(self, value: Any) -> None:
+        self._crossed.emit("progressed", value)
+
+    def _on_crossed(self, what: str, value: Any) -> None:
+        if self.cancel_event.is_set():
+            return
+        if what == "progressed":
+            self.progressed.emit(value)
+            return
+        if what == "succeeded":
+            self.succeeded.emit(value)
+        else:
+            self._on_error(value)
+        self.ended.emit()
+
+    def _on_finished(self) -> None:
+        # The thread is still emitting `finished`.  Deleted now, the task would lose the calls of the later slots.
+        self.wait()
+        if self in left_behind:
+            left_behind.remove(self)
+        self.deleteLater()
+
+    def _on_error(self, error: Exception) -> None:
+        if not is_user_error(error):
+            diagnostics.report(error, "background task")
+        elif self.isSignalConnected(QMetaMethod.fromSignal(self.failed)):
+            self.failed.emit(error)
+        else:
+            diagnostics.report(error, "background task", is_expected=True)
+
+
+def end_tasks(parent: QObject) -> None:
+    """Cancel the background tasks of ``parent`` and of its descendants, wait for them, and let no new ones start.
+
+    The end of a task is a queued event, which may come later and would start the next one.  A thread that still runs
+    when its object is destroyed ends the whole process, so one that does not end is left behind without a parent.
+    """
+    parent.setProperty(_ENDED, True)
+    tasks = parent.findChildren(BackgroundTask)
+    for task in tasks:
+        task.cancel()
+    began = time.monotonic()
+    for task in tasks:
+        if task.wait(milliseconds_until(began + patience(task.keeps))):
+            # Now, while its parent exists: what a task still holds may be the last reference to its parent, and a
+            # parent that goes while its child is being destroyed destroys it a second time.
+            shiboken6.delete(task)
+        else:
+            task.setParent(None)
+            leave_behind(task, task.objectName())
+
+
+@dataclass(frozen=True)
+class _QueuedTask:
+    work: Work
+    on_done: Callable[[Any], object] | None
+    on_failed: Callable[[Any], object] | None
+    on_progress: Callable[[Any], object] | None
+    on_started: Callable[[], object] | None
+
+
+class TaskQueue(QObject):
+    """Runs one background task after the other, in the order in which they were submitted.
+
+    The next task starts when the thread of the one before has ended, also if that was cancelled or has failed.  If only
+    the newest task counts, call `clear` before `submit`.
+
+    Parameters
+    ----------
+    name
+        Object name of the tasks.
+    parent
+        Qt parent.
+    keeps
+        Whether the tasks keep what the user has done, so that closing waits longer for them.
+    """
+
+    #: Nothing runs and nothing is pending any more.  Not emitted after `close`.
+    idle = Signal()
+
+    def __init__(self, name: str, parent: QObject, keeps: bool = False) -> None:
+        super().__init__(parent)
+        self._name, self._keeps = name, keeps
+        self._queued_tasks: deque[_QueuedTask] = deque()
+        self._task: BackgroundTask | None = None
+        self._is_closed = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a task is running, or was cancelled and has not ended yet."""
+        return self._task is not None
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether a task waits for the running one to end."""
+        return bool(self._queued_tasks)
+
+    def submit(
+        self,
+        work: Work,
+        on_done: Callable[[Any], object] | None = None,
+        on_failed: Callable[[Any], object] | None = None,
+        *,
+        on_progress: Callable[[Any], object] | None = None,
+        on_started: Callable[[], object] | None = None,
+    ) -> None:
+        """Run a function after those that were submitted before; does nothing after `close`.
+
+        Parameters
+        ----------
+        work
+            Runs in the background.  All the other functions are called in this object's thread.
+        on_done
+            Gets the result.
+        on_failed
+            Gets an error that a user can act on.  Without it, the crash presenter shows the error.
+        on_progress
+            Gets what ``work`` reports meanwhile.
+        on_started
+            Called just before the task starts: at once if nothing is running.
+        """
+        if not self._is_closed:
+            self._queued_tasks.append(_QueuedTask(work, on_done, on_failed, on_progress, on_started))
+            self._start_next()
+
+    def clear(self) -> None:
+        """Drop the queued tasks; the running one goes on."""
+        self._queued_tasks.clear()
+
+    def cancel(self) -> None:
+        """Request an early end of the running task, of which nothing is heard any more; the queued tasks follow."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def finish(self) -> None:
+        """Wait until all tasks have run and their results are delivered, unless one of them hangs."""
+        while self._task is not None:
+            if not self._task.wait(milliseconds_until(time.monotonic() + patience(self._keeps))):
+                log.warning("A request of the queue %r does not end", self._name)
+                return
+            QCoreApplication.sendPostedEvents(self._task)  # progress and result
+            QCoreApplication.sendPostedEvents(self)  # its end, which starts the next one
+
+    def close(self) -> None:
+        """Cancel and wait for the running task, and run the queued ones.  Never raises: errors are logged.
+
+        Nothing is delivered any more.  The event that requests an early end is set: work that must not be lost ignores
+        it, work whose result would only be shown can be skipped.
+        """
+        self._is_closed = True
+        end_tasks(self)  # finds the task by Qt: if an ancestor's tasks were ended before, it is deleted already
+        self._task = None
+        left = list(self._queued_tasks)
+        self._queued_tasks.clear()
+        if left:
+            thread = threading.Thread(target=_run_queued_tasks, args=(left, self._name), name=self._name, daemon=True)
+            thread.start()
+            thread.join(patience(self._keeps))
+            if thread.is_alive():
+                leave_behind(thread, self._name)
+
+    def _start_next(self) -> None:
+        if self._task is not None or not self._queued_tasks or self._is_closed:
+            return
+        queued = self._queued_tasks.popleft()
+        self._task = task = BackgroundTask(queued.work, self, self._keeps)
+        task.setObjectName(self._name)
+        for signal, slot in (
+            (task.progressed, queued.on_progress),
+            (task.succeeded, queued.on_done),
+            (task.failed, queued.on_failed),
+        ):
+            if slot is not None:
+                signal.connect(slot)
+        task.finished.connect(self._on_finished)
+        if queued.on_started is not None:
+            queued.on_started()
+        task.start()
+
+    def _on_finished(self) -> None:
+        if self._is_closed:  # the end of the last task is delivered after `close`
+            return
+        self._task = None
+        self._start_next()
+        if self._task is None:
+            self.idle.emit()
+
+
+def _run_queued_tasks(queued_tasks: list[_QueuedTask], name: str) -> None:
+    """Run the tasks that a queue which closes still holds."""
+    cancelled = threading.Event()
+    cancelled.set()
+    for queued in queued_tasks:
+        try:
+            queued.work(lambda _value: None, cancelled)
+        except Exception:  # border: the other tasks still run, and the window still closes
+            log.exception("A pending request of the queue %r has failed while closing", name)
