@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 from distill import paths
 from distill.audio.decoding.sound_file import FloatArray
 from distill.errors import Cancelled, SoundError
-from distill.generation.history.kept_weights import keep_weights, weights_id
-from distill.generation.history.listed_sounds import ListedSound, keep
-from distill.generation.history.sound_history import GeneratedEntry
+from distill.generation.history.kept_weights import keep_weights
+from distill.generation.history.sound_history import GeneratedEntry, ListedSound, keep
 from distill.generation.recipe import MOST_COUNT, Recipe
 from distill.library.model_library import ModelEntry, ModelLibrary
 from distill.names import plain_name
@@ -106,7 +105,7 @@ class GenerationService:
         if self._model is None or key != self._key:
             self._key = self._model = None
             self._model, self._key = open_model(entry.path), key
-            keep_weights(entry.path, weights_id(self._model))  # a resumed run replaces the file
+            keep_weights(entry.path, self._model.weights_id())  # a resumed run replaces the file
         return self._model
 
     def _make_new(self, request: GenerateRequest, entry: ModelEntry, emit: Tell, cancel: threading.Event) -> None:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from distill.audio.decoding.sound_file import FloatArray
 from distill.errors import Cancelled, DistillError
-from distill.generation.history.kept_weights import keep_weights, weights_id
-from distill.generation.history.listed_sounds import keep
-from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory
+from distill.generation.history.kept_weights import keep_weights
+from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory, keep
 from distill.generation.kits.kit_plan import KitPlan
 from distill.generation.kits.kit_writer import Kit, KitSound, check_folder, write_kit
 from distill.generation.map.newness import JudgedSound, Verdict, newness_word
@@ -86,7 +85,7 @@ class MapSession:
             sliders = sliders_of(model)
             self._map_id = map_id(model)
             self._model, self._file = model, model_file
-            for identity in (self._map_id, weights_id(model)):
+            for identity in (self._map_id, model.weights_id()):
                 keep_weights(model_file, identity)  # a resumed run replaces the file
         files = find_sounds(shown.fingerprints, sounds_of_runs(model_file))
         names = {fingerprint: path.stem for fingerprint, path in files.items()}
