@@ -23,7 +23,7 @@ from distill.generation.new_sounds import make_new
 from distill.generation.recipe import ALONG, MORPHED, NEW, VARIED, Recipe, read_recipe
 from distill.generation.remake import remake
 from distill.generation.transform import transform, transform_file
-from distill.generation.varied_sounds import make_from_sound
+from distill.generation.vary_morph_extend import make_from_sound
 from distill.library.model_library import ModelLibrary
 from distill.models import open_model
 from distill.models.synthesis import features_to_sound
