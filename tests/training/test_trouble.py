@@ -36,7 +36,7 @@ from distill.training import (
 )
 from distill.training import checkpoint as checkpoint_module
 from distill.training.ending import finalize
-from distill.training.ending.map_and_sliders import map_entries
+from distill.training.ending.model_contents import map_entries
 from tests.training.conftest import QUICK, ended, topics, write_sounds
 
 CONFIG = replace(QUICK, max_epochs=4, preview_interval_short=1)
@@ -158,7 +158,7 @@ def test_a_map_that_cannot_be_computed_is_told(tmp_path: Path, monkeypatch: pyte
         raise NotImplementedError("an operator is missing on this device")
 
     monkeypatch.setattr("distill.training.ending.model_contents.map_entries", map_entries)  # other tests leave it out
-    monkeypatch.setattr("distill.training.ending.map_and_sliders.fit_map", fail)
+    monkeypatch.setattr("distill.training.ending.model_contents.fit_map", fail)
     events: list[Event] = []
     train(replace(QUICK, max_epochs=1), write_sounds(tmp_path / "sounds", 4), tmp_path / "run", "cpu", events.append)
     assert ended(events).outcome == "finished"

@@ -24,6 +24,7 @@ from distill.distributed.shared_batch import BatchSlice
 from distill.errors import Cancelled, ConfigurationError, PeerError, is_memory_error
 from distill.events import EpochMetrics, MetricsCallback, StepMetrics, TrainingNotice, VQEpochMetrics, VQStepMetrics
 from distill.models.families.family import EpochResult, Objective
+from distill.runs.checkpoint_folder import newest_whole
 from distill.runs.record_changes import mark_failed
 from distill.runs.run_record import RunRecord
 from distill.runs.stop_request import pause_event_of
@@ -38,7 +39,6 @@ from distill.training.ending.short_of_memory import short_of_memory
 from distill.training.epoch_adapters import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
 from distill.training.epoch_warnings import warn
 from distill.training.event_sink import EventSink
-from distill.training.newest_checkpoint import newest_whole
 from distill.training.run import OpenedRun, Run, RunRequest, with_epochs
 from distill.training.run_previews import complete_previews, is_preview_epoch, make_previews, make_start_previews
 from distill.training.save_progress import (

@@ -32,7 +32,7 @@ from distill.runs.verdict import warm_up_epochs
 from distill.training.compute_plan import ComputePlan
 from distill.training.dataset import FeatureDataset
 from distill.training.event_sink import EventSink
-from distill.training.starting_model.start_point import StartPoint
+from distill.training.start_point import StartPoint
 from distill.training.steps.agreed_stop import AgreedStop
 from distill.training.steps.eta import EtaEstimator
 from distill.training.steps.learning_rate_schedule import CosineFactor

@@ -21,7 +21,7 @@ from distill.serialization.checkpoint_reader import read_checkpoint
 from distill.serialization.weight_checks import check_network
 from distill.training.event_sink import EventSink
 from distill.training.run import OpenedRun, RunRequest, is_own
-from distill.training.starting_model.start_point import StartPoint, read_start
+from distill.training.start_point import StartPoint, read_start
 
 #: Settings that a resumed run may change; all others must be those of the checkpoint.
 _FREE_ON_RESUME = frozenset(
