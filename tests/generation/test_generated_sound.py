@@ -27,8 +27,8 @@ from distill.generation.vary_morph_extend import make_from_sound
 from distill.library.model_library import ModelLibrary
 from distill.models import open_model
 from distill.models.synthesis import features_to_sound
-from distill.models.synthesis.features_to_sound import crossfade
 from distill.models.synthesis.synthesizer import Synthesizer
+from distill.models.synthesis.window_blend import crossfade
 from tests.support.models import tone_model, write_model_with_prior, write_tone_model
 from tests.training.conftest import tone
 

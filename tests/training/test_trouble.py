@@ -17,7 +17,7 @@ import torch
 from distill.errors import CheckpointError, MemoryShortError, PeerError
 from distill.events import UNSAVED, Event
 from distill.files import write_whole
-from distill.models import open_model, sound_parts
+from distill.models import model_parts, open_model
 from distill.models.detail_by_example import bytes_per_chunk
 from distill.models.families.vae_family import MelVAEFamily
 from distill.runs.folder import RunFolder
@@ -94,7 +94,7 @@ def test_a_preview_that_raises_does_not_disturb_the_training(
         raise RuntimeError("could not create a primitive" if method == "draw_points" else "out of ideas")
 
     # Points are drawn for new sounds only; `from_points` decodes reconstructions, too.
-    monkeypatch.setattr(sound_parts if method == "draw_points" else MelVAEFamily, method, fail)
+    monkeypatch.setattr(model_parts if method == "draw_points" else MelVAEFamily, method, fail)
     events: list[Event] = []
     result = train(config, sounds, tmp_path / "run", "cpu", events.append)
     assert ended(events).outcome == "finished"

@@ -17,6 +17,7 @@ from distill.audio.decoding.sound_file import UnreachableSoundError, os_reason
 from distill.audio.decoding.streams.chunks import RIFF_CHUNKS, read_at, walk_chunks
 from distill.json_files import parse_json
 from distill.models.metadata import now_iso
+from distill.names import plain_name
 
 if TYPE_CHECKING:
     from distill.models.inference import OpenModel
@@ -227,6 +228,15 @@ class Recipe:
     def draw_name(self) -> str:
         """The draw, for a file's name: sounds that follow stars are others than the plain ones of the same seed."""
         return f"seed{self.seed}_by-stars" if self.candidates else f"seed{self.seed}"
+
+    @property
+    def kept_name(self) -> str:
+        """The name under which a new or a transformed sound is kept."""
+        model = plain_name(self.model_name)
+        if self.kind == NEW:
+            by_stars = " by stars" if self.candidates else ""
+            return f"{model} {self.seed}{by_stars} {self.number + 1:02d}"
+        return f"{plain_name(Path(self.source).stem)} through {model} {round(100 * self.dry_wet)}"
 
     def title(self) -> str:
         """Return a title for a sound file."""

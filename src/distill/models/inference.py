@@ -20,9 +20,9 @@ from distill.models.detail_by_example import EVENNESS
 from distill.models.families.family import ModelFamily
 from distill.models.latent_space.latent_map import LatentMap
 from distill.models.metadata import ModelMetadata
+from distill.models.model_parts import ModelParts, draw_points
 from distill.models.nearest_training_sound import Nearest
 from distill.models.priors.window_prior import WindowPrior
-from distill.models.sound_parts import SoundParts, draw_points
 from distill.models.stereo import stereo_variations
 from distill.models.stereo.image_store import ImageStore
 from distill.models.synthesis.synthesizer import (
@@ -69,7 +69,7 @@ class OpenModel:
     metadata: ModelMetadata
     device: torch.device
     family: ModelFamily
-    parts: SoundParts = field(default_factory=SoundParts, kw_only=True)
+    parts: ModelParts = field(default_factory=ModelParts, kw_only=True)
     map: LatentMap | None = field(default=None, kw_only=True)
 
     @torch.no_grad()

@@ -72,7 +72,7 @@ def write_samples(
     OSError
         A file cannot be written.
     """
-    from distill.models.sound_parts import draw_points
+    from distill.models.model_parts import draw_points
 
     with _evaluating(model):
         points = draw_points(family, model, prior, count, PREVIEW_SEED)

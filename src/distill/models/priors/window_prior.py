@@ -114,11 +114,6 @@ def anchor_count(sounds: int) -> int:
     return min(_MOST_ANCHORS, sounds)
 
 
-def window_count(total: float) -> int:
-    """Return how many windows, half a window apart, cover a sound of ``total`` windows."""
-    return 1 + max(0, math.ceil((total - 1.0) * 2 - 1e-6))
-
-
 class WindowPrior(nn.Module):
     """Draws the windows of new sounds, and their lengths.
 

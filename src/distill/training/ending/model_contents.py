@@ -19,9 +19,9 @@ from distill.models.latent_space.descriptors import decode_chunks
 from distill.models.latent_space.latent_map import fit_map
 from distill.models.latent_space.sliders import fit_analysis
 from distill.models.metadata import ModelMetadata
+from distill.models.model_parts import PRIOR, ModelParts, build_detail, prior_entry
 from distill.models.nearest_training_sound import SoundIndex
 from distill.models.persistence import contents_of_checkpoint
-from distill.models.sound_parts import PRIOR, SoundParts, build_detail, prior_entry
 from distill.models.stereo.image_store import ImageStore
 from distill.training.checkpoint import checkpoint_path, list_checkpoints, read_checkpoint
 from distill.training.data.known_split import split_of_chain
@@ -121,7 +121,7 @@ def further_parts(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     own = ~is_variant
     closed = _part(run, "the last steps of its prior", lambda: _close_prior(run, checkpoint, network))
     entries = {} if closed is None else {PRIOR: prior_entry(closed)}
-    parts = SoundParts(
+    parts = ModelParts(
         detail=_part(run, "detail", lambda: build_detail(run.family, network, features, owner, run.device)),
         index=_part(run, "the search for the nearest sound", lambda: _index(run, features[own], owner[own])),
         stereo=_part(run, "its stereo image", lambda: _stereo(run)),
