@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 #: How generated sounds are kept: nothing of what a model can do is lost, and every other program reads it.  New sounds
 #: begin and end with a fade already, and silence is cut off unless they were to have a certain length.
-KEPT_AS = ExportOptions("wav24")
+_KEPT_FORMAT = ExportOptions("wav24")
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,7 @@ def keep(name: str, audio: FloatArray | Iterator[FloatArray], recipe: Recipe) ->
     """
     folder = paths.generated_dir()
     try:
-        options = replace(KEPT_AS, trim=recipe.kind == NEW and not recipe.seconds)
+        options = replace(_KEPT_FORMAT, trim=recipe.kind == NEW and not recipe.seconds)
         written = export_sound(folder / file_name(name, ".wav"), audio, options, recipe.title(), recipe.to_text())
         sound = GeneratedEntry(written.path.absolute(), recipe)
         try:
