@@ -40,6 +40,11 @@ def models_dir() -> Path:
     return data_dir() / "models"
 
 
+def generated_dir() -> Path:
+    """Folder that generated sounds are kept in, with their history."""
+    return data_dir() / "made"
+
+
 def demo_dir() -> Path:
     """Folder that the built-in demo sounds are written to."""
     return data_dir() / "demo-sounds"

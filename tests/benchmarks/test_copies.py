@@ -15,7 +15,7 @@ import soxr
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, decode_sound
 from distill.errors import SoundError
-from distill.generation.map.copy_check import COPY_CORRELATION, Match, OwnSounds
+from distill.generation.map.copy_check import COPY_CORRELATION, CopySearch, Match
 from tests.benchmarks.conftest import Report
 
 pytestmark = pytest.mark.benchmark
@@ -63,7 +63,7 @@ def test_planted_copies_and_false_alarms(bench_sounds: list[Path], report: Repor
     random.Random(7).shuffle(files)
     aside, rest = files[: len(files) // 5], files[len(files) // 5 :]
     audio = {number: decode_sound(path) for number, path in enumerate(rest)}
-    own, rng = OwnSounds(audio.items()), np.random.default_rng(1)
+    own, rng = CopySearch(audio.items()), np.random.default_rng(1)
     new = [(own.find(decode_sound(path)), path.stem) for path in aside]
     planted: dict[str, list[tuple[Match, int]]] = {}
     for number in sorted(rng.permutation(len(rest))[:PLANTED].tolist()):

@@ -10,7 +10,7 @@ import torch
 from distill import paths
 from distill.cli.app import main
 from distill.generation.history.kept_weights import kept_weights
-from distill.generation.history.sound_history import GeneratedHistory, generated_dir
+from distill.generation.history.sound_history import GeneratedHistory
 from distill.generation.recipe import read_recipe
 from tests.models.test_fuzz import write_whole_files
 from tests.support.models import tone_model, write_model_with_prior
@@ -147,7 +147,7 @@ def test_sounds_are_made_again_after_their_model_was_trained_on(
         again = said(capsys, "remake", str(path), str(tmp_path / f"again {kind}.wav")).strip()
         assert abs(soundfile.read(path)[0] - soundfile.read(again)[0]).max() < 2e-3
     # What was made again is kept as well, from wherever its model was found.
-    for kept in (generated_dir() / "models").iterdir():
+    for kept in (paths.generated_dir() / "models").iterdir():
         kept.unlink()
     assert main(["remake", str(files["new"]), str(tmp_path / "gone.wav")]) == 1
     assert "trained further" in capsys.readouterr().err

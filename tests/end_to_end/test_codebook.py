@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QAbstractItemView, QComboBox, QPushButton, QSpinBo
 from pytestqt.qtbot import QtBot
 
 from distill.config.factory import make_config
-from distill.generation.codebook_usage import Code
+from distill.generation.codebooks import Code
 from distill.gui.engine import run_controller
 from distill.gui.engine.run_state import RunState
 from distill.gui.window.main_window import MainWindow

@@ -17,19 +17,18 @@ from distill.audio.export_options import FORMATS, ExportOptions
 from distill.errors import LibraryError, SoundError
 from distill.generation.export_sounds import ExportRequest, export
 from distill.generation.generated_sound import GenerationCancelled
-from distill.generation.history.listed_sounds import keep, list_sounds
-from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory
+from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory, keep, list_sounds
 from distill.generation.kits.sampler_wav import sampler_wav
 from distill.generation.new_sounds import make_new
 from distill.generation.recipe import ALONG, MORPHED, NEW, VARIED, Recipe, read_recipe
 from distill.generation.remake import remake
 from distill.generation.transform import transform, transform_file
-from distill.generation.varied_sounds import make_from_sound
+from distill.generation.vary_morph_extend import make_from_sound
 from distill.library.model_library import ModelLibrary
 from distill.models import open_model
 from distill.models.synthesis import features_to_sound
-from distill.models.synthesis.features_to_sound import crossfade
 from distill.models.synthesis.synthesizer import Synthesizer
+from distill.models.synthesis.window_blend import crossfade
 from tests.support.models import tone_model, write_model_with_prior, write_tone_model
 from tests.training.conftest import tone
 

@@ -7,13 +7,14 @@ from threading import Event
 
 import pytest
 
+from distill import paths
 from distill.audio.decoding.wav_writer import write_wav
 from distill.audio.export_options import ExportOptions
 from distill.errors import DistillError
 from distill.generation import export_sounds
 from distill.generation.export_sounds import ExportRequest
-from distill.generation.history import listed_sounds
-from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory, generated_dir
+from distill.generation.history import sound_history
+from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory
 from distill.generation.recipe import MAPPED, Recipe
 from tests.training.conftest import tone
 
@@ -21,20 +22,20 @@ from tests.training.conftest import tone
 @pytest.fixture
 def sound() -> GeneratedEntry:
     """A sound as the list shows it, and has not seen its new name yet."""
-    entry = GeneratedEntry(generated_dir() / "Bell.wav", Recipe(MAPPED, "ab" * 16, positions=((0.5, 0.5),)))
+    entry = GeneratedEntry(paths.generated_dir() / "Bell.wav", Recipe(MAPPED, "ab" * 16, positions=((0.5, 0.5),)))
     entry.path.parent.mkdir(parents=True)
     write_wav(entry.path, tone(1, 0.1))
     GeneratedHistory().add([entry])
-    listed_sounds.rename(entry, "Gong")
+    sound_history.rename(entry, "Gong")
     return entry
 
 
 def files() -> list[str]:
-    return sorted(path.name for path in generated_dir().glob("*.wav"))
+    return sorted(path.name for path in paths.generated_dir().glob("*.wav"))
 
 
 def test_it_is_renamed_once_more(sound: GeneratedEntry) -> None:
-    assert listed_sounds.rename(sound, "Chime").name == "Chime.wav"
+    assert sound_history.rename(sound, "Chime").name == "Chime.wav"
     assert files() == ["Chime.wav"]
     assert [entry.path.name for entry in GeneratedHistory().list()] == ["Chime.wav"]
 
@@ -42,11 +43,11 @@ def test_it_is_renamed_once_more(sound: GeneratedEntry) -> None:
 def test_it_goes_to_the_trash_and_comes_back(sound: GeneratedEntry, tmp_path: Path) -> None:
     trash = tmp_path / "trash"
     trash.mkdir()
-    removed, error = listed_sounds.remove([sound], lambda path: path.rename(trash / path.name))
+    removed, error = sound_history.remove([sound], lambda path: path.rename(trash / path.name))
     assert error is None
     assert files() == []
     assert [path.name for path in trash.iterdir()] == ["Gong.wav"]
-    listed_sounds.bring_back(removed)
+    sound_history.bring_back(removed)
     assert files() == ["Gong.wav"]
     assert [entry.path.name for entry in GeneratedHistory().list()] == ["Gong.wav"]
 
@@ -63,5 +64,5 @@ def test_a_sound_that_cannot_be_listed_leaves_no_file(sound: GeneratedEntry, mon
 
     monkeypatch.setattr(GeneratedHistory, "add", full)
     with pytest.raises(DistillError, match="No space left"):
-        listed_sounds.keep("Another", tone(2, 0.1), sound.recipe)
+        sound_history.keep("Another", tone(2, 0.1), sound.recipe)
     assert files() == ["Gong.wav"]

@@ -12,7 +12,7 @@ from distill.audio.export import export_sound
 from distill.audio.export_options import ExportOptions
 from distill.generation.recipe import MORPHED, Recipe
 from distill.generation.transform import reconstruct_file, transform_file
-from distill.generation.varied_sounds import VARIATIONS, varied_sounds
+from distill.generation.vary_morph_extend import VARIATIONS, varied_sounds
 from distill.models import open_model
 from tests.support.models import write_tone_model
 from tests.training.conftest import tone

@@ -16,7 +16,6 @@ from distill.audio.export_options import ExportOptions
 from distill.audio.stereo.stereo_image import image_of
 from distill.cli.app import main
 from distill.errors import ModelFileError, SoundError
-from distill.generation.history.kept_weights import weights_id
 from distill.generation.mono_or_stereo import with_dry
 from distill.generation.new_sounds import make_new
 from distill.generation.recipe import NEW, Recipe, read_recipe
@@ -147,7 +146,7 @@ class TestRecipes:
     def test_of_stereo_sounds_are_refused_by_mono_models(self, mono_file: Path, tmp_path: Path) -> None:
         model = open_model(mono_file)
         known = Recipe(
-            NEW, model.metadata.model_id, model_file=str(mono_file), weights=weights_id(model), channels=2,
+            NEW, model.metadata.model_id, model_file=str(mono_file), weights=model.weights_id(), channels=2,
             drawing=model.synthesizer.drawing,
         )  # fmt: skip
         with pytest.raises(ModelFileError, match="makes mono sounds now"):
@@ -163,7 +162,7 @@ class TestRecipes:
     def test_weights_are_told_apart_by_their_images(self, model: Any) -> None:
         others = ImageStore.build([image_of(panned(noise(1), 0.1))])
         changed = replace(model, parts=replace(model.parts, stereo=others))
-        assert weights_id(changed) != weights_id(model)
+        assert changed.weights_id() != model.weights_id()
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> list[Path]:

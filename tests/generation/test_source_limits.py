@@ -18,7 +18,7 @@ from distill.generation.map.map_session import MapSession
 from distill.generation.recipe import EXTENDED, MORPHED, REPAINTED, VARIED
 from distill.generation.remake import remake
 from distill.generation.source_limits import MOST_SOURCE_S, measure_source
-from distill.generation.varied_sounds import make_from_sound
+from distill.generation.vary_morph_extend import make_from_sound
 from distill.library.model_library import ModelLibrary
 from distill.models.persistence import open_model
 from distill.process.stop_signals import EXIT_STOPPED

@@ -7,8 +7,7 @@ import torch
 
 from distill.config.training import ComplexSpectrogramConfig
 from distill.generation.transform import transform
-from distill.models.priors.window_prior import window_count
-from distill.models.synthesis.window_blend import half_step
+from distill.models.synthesis.window_blend import half_step, window_count
 from tests.support.models import tone_model
 from tests.training.conftest import tone
 

@@ -11,7 +11,7 @@ import torch
 from distill.audio.stereo.stereo_image import StereoImage, columns_of, image_of, levels_of
 from distill.errors import ModelFileError
 from distill.models import open_model
-from distill.models.sound_parts import SoundParts
+from distill.models.model_parts import ModelParts
 from distill.models.stereo import image_store, stereo_variations
 from distill.models.stereo.image_store import ImageStore
 from tests.audio.test_stereo import noise, panned, wide
@@ -115,7 +115,7 @@ class TestModels:
             model.generate(1, channels=3)
 
     def test_a_mono_model_says_so(self, model: Any) -> None:
-        mono = replace(model, parts=SoundParts(prior=model.prior))
+        mono = replace(model, parts=ModelParts(prior=model.prior))
         assert mono.generate(1, seed=1, channels=None)[0].shape[0] == 1
         with pytest.raises(ModelFileError, match="makes mono sounds"):
             mono.generate(1, channels=2)

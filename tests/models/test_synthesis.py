@@ -10,8 +10,8 @@ from torch import Tensor
 
 from distill.errors import ModelFileError
 from distill.models.inference import OpenModel
+from distill.models.model_parts import ModelParts
 from distill.models.priors.window_prior import WindowPrior
-from distill.models.sound_parts import SoundParts
 from distill.models.synthesis import continuation, synthesizer
 from distill.models.synthesis.synthesizer import audible_difference
 from distill.models.synthesis.window_blend import blend, cut_windows
@@ -248,7 +248,7 @@ class TestContinuation:
 
 
 def test_a_model_without_a_prior_says_what_it_cannot(model: Any) -> None:
-    without = replace(model, parts=SoundParts())
+    without = replace(model, parts=ModelParts())
     if model.family.key == "vqvae":
         with pytest.raises(ModelFileError, match="Train it again"):
             without.generate(1)

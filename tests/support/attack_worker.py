@@ -19,15 +19,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from distill import paths
 from distill.audio.export import export_sound
 from distill.audio.export_options import ExportOptions
 from distill.config.training import TrainingConfig
 from distill.errors import CheckpointError, LibraryError
 from distill.events import EpochMetrics
 from distill.files import PARTIAL_SUFFIX
-from distill.generation.history import listed_sounds
+from distill.generation.history import sound_history
 from distill.generation.history.kept_weights import keep_weights
-from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory, generated_dir
+from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory
 from distill.generation.recipe import NEW, Recipe
 from distill.housekeeping import tidy_own_folders
 from distill.library.model_library import ModelLibrary
@@ -83,17 +84,17 @@ RECIPE = Recipe(NEW, "a" * 32, id="1" * 32, made="2020-01-01T00:00:00+00:00", co
 
 
 def _made(home: Path) -> None:
-    path = export_sound(generated_dir() / "kept.wav", TONE).path
+    path = export_sound(paths.generated_dir() / "kept.wav", TONE).path
     GeneratedHistory().add([GeneratedEntry(path, RECIPE)])
 
 
 def _list_made(home: Path) -> object:
-    rows = [(one.path.name, one.entry.starred, one.seconds) for one in listed_sounds.list_sounds()]
-    return sorted(rows), sorted(p.name for p in generated_dir().glob("*.wav"))
+    rows = [(one.path.name, one.entry.starred, one.seconds) for one in sound_history.list_sounds()]
+    return sorted(rows), sorted(p.name for p in paths.generated_dir().glob("*.wav"))
 
 
 def _remove(home: Path) -> None:
-    _, error = listed_sounds.remove([one.entry for one in listed_sounds.list_sounds()])
+    _, error = sound_history.remove([one.entry for one in sound_history.list_sounds()])
     if error is not None:
         raise OSError(str(error))
 
@@ -177,7 +178,7 @@ OPERATIONS = (
     ),
     Operation(
         "weights", lambda home: keep_weights(_find(home), "f" * 32),
-        lambda home: sorted(path.name for path in (generated_dir() / "models").glob("*.distill")), _made,
+        lambda home: sorted(path.name for path in (paths.generated_dir() / "models").glob("*.distill")), _made,
     ),
 )  # fmt: skip
 

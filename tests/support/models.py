@@ -13,8 +13,8 @@ from distill.models.families import make_family
 from distill.models.families.vae_family import MelVAEFamily
 from distill.models.file_format import MODEL_FORMAT_MARKER
 from distill.models.inference import LoadedModel, LoadedVQModel
+from distill.models.model_parts import ModelParts
 from distill.models.priors.window_prior import WindowPrior, WindowTable
-from distill.models.sound_parts import SoundParts
 from distill.models.synthesis.window_blend import cut_windows
 from distill.serialization.archive import write_archive
 from distill.training import TrainingConfig, VQVAEConfig
@@ -58,7 +58,7 @@ def tone_model(family_key: str, **settings: Any) -> Any:
     network.eval()
     prior = _prior(family, network, windows, config.chunk_duration_s)
     known = (network, family.spectrogram, ModelMetadata(name="Tones"), torch.device("cpu"), family)
-    parts = SoundParts(prior=prior.eval())
+    parts = ModelParts(prior=prior.eval())
     if isinstance(config, VQVAEConfig):
         return LoadedVQModel(*known, parts=parts, vqvae_config=config)
     return LoadedModel(*known, parts=parts)

@@ -29,8 +29,8 @@ from distill.training import (
     resume_run,
     train,
 )
-from distill.training.ending.map_and_sliders import map_entries
-from distill.training.steps.prior_closing import STAGE
+from distill.training.ending.model_contents import map_entries
+from distill.training.steps.prior_training import CLOSING_STAGE
 from tests.training.conftest import QUICK, MakeConfig, ended, topics, write_sounds
 from tests.training.test_resume import assert_same_run
 
@@ -259,7 +259,7 @@ def test_a_run_that_is_paused_after_it_was_finished_early_still_says_what_it_was
     def end(event: Event) -> None:
         if isinstance(event, EpochMetrics):
             stop.finish()
-        if isinstance(event, PreparationProgress) and event.stage == STAGE:
+        if isinstance(event, PreparationProgress) and event.stage == CLOSING_STAGE:
             stop.set()
 
     assert train(QUICK, sounds, tmp_path / "run", "cpu", end, stop)["outcome"] == "stopped"

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from distill.events import EpochMetrics, VQEpochMetrics
+from distill.models.model_parts import build_detail
 from distill.models.nearest_training_sound import kernel_distance
 from distill.models.priors.window_prior import WindowPrior
-from distill.models.sound_parts import build_detail
 from distill.training import train
 from distill.training.steps import new_sound_distance
 from distill.training.steps.new_sound_distance import NewSoundMeter, is_due

@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from distill.events import Event, PreparationProgress
+from distill.models.model_parts import prior_entry
 from distill.models.persistence import open_model, read_model_file
-from distill.models.sound_parts import prior_entry
 from distill.runs.stop_request import StopRequest
 from distill.serialization.checkpoint_reader import read_checkpoint
 from distill.training import get_best_checkpoint, resume_run, train
-from distill.training.steps.prior_closing import Closing
+from distill.training.steps.prior_training import PriorClosing
 from tests.training.conftest import ONE_FAMILY_OFTEN, MakeConfig, ended, topics
 
 STAGE = "Learning to make new sounds"
@@ -106,7 +106,7 @@ def test_an_error_in_it_costs_the_phase_and_not_the_model(
     def fails(*given: Any) -> Any:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr("distill.training.steps.prior_closing.Closing._encode", fails)
+    monkeypatch.setattr("distill.training.steps.prior_training.PriorClosing._encode", fails)
     events: list[Event] = []
     result = train(replace(make_config(), max_epochs=1), sounds, tmp_path / "run", "cpu", events.append)
     assert result["outcome"] == "finished"
@@ -121,7 +121,7 @@ def test_a_table_that_knows_all_windows_needs_no_encoding() -> None:
     dataset: Any = SimpleNamespace(owner=np.array([0, 0, 1]), batches=lambda *given: iter([torch.zeros(1, 1, 4, 4)]))
     family: Any = SimpleNamespace(posterior=lambda network, features: (torch.zeros(1, 2), None))
     nothing: Any = None
-    closing = Closing(known, family, dataset, torch.device("cpu"), nothing, nothing)
+    closing = PriorClosing(known, family, dataset, torch.device("cpu"), nothing, nothing)
     closing._encode(known, nothing)
     assert encoded == []
     table.unknown = torch.tensor([2])

@@ -17,8 +17,8 @@ from distill.audio.decoding.wav_writer import write_wav
 from distill.events import Event, event_to_dict
 from distill.models import open_model
 from distill.models.families.vae_family import MelVAEFamily
+from distill.models.model_parts import draw_points
 from distill.models.priors.window_prior import WindowPrior
-from distill.models.sound_parts import draw_points
 from distill.runs.preview_files import BEFORE_FOLDER
 from distill.runs.run_history import read_history
 from distill.runs.run_record import RunRecord

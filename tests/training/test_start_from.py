@@ -11,10 +11,11 @@ from distill.config.config_from_model import config_from_model
 from distill.config.training import TrainingConfig, VQVAEConfig
 from distill.errors import ConfigurationError, RunFolderError
 from distill.events import Event
+from distill.runs.checkpoint_folder import checkpoint_of
 from distill.runs.run_record import RunRecord
 from distill.training import list_checkpoints, resume_run, train
 from distill.training.data.known_split import KnownSplit, split_of_chain
-from distill.training.starting_model.start_point import checkpoint_of, read_start
+from distill.training.start_point import read_start
 from tests.training.conftest import QUICK, RUN, Finished, failing, topics, write_sounds
 
 

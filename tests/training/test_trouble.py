@@ -17,7 +17,7 @@ import torch
 from distill.errors import CheckpointError, MemoryShortError, PeerError
 from distill.events import UNSAVED, Event
 from distill.files import write_whole
-from distill.models import open_model, sound_parts
+from distill.models import model_parts, open_model
 from distill.models.detail_by_example import bytes_per_chunk
 from distill.models.families.vae_family import MelVAEFamily
 from distill.runs.folder import RunFolder
@@ -36,7 +36,7 @@ from distill.training import (
 )
 from distill.training import checkpoint as checkpoint_module
 from distill.training.ending import finalize
-from distill.training.ending.map_and_sliders import map_entries
+from distill.training.ending.model_contents import map_entries
 from tests.training.conftest import QUICK, ended, topics, write_sounds
 
 CONFIG = replace(QUICK, max_epochs=4, preview_interval_short=1)
@@ -94,7 +94,7 @@ def test_a_preview_that_raises_does_not_disturb_the_training(
         raise RuntimeError("could not create a primitive" if method == "draw_points" else "out of ideas")
 
     # Points are drawn for new sounds only; `from_points` decodes reconstructions, too.
-    monkeypatch.setattr(sound_parts if method == "draw_points" else MelVAEFamily, method, fail)
+    monkeypatch.setattr(model_parts if method == "draw_points" else MelVAEFamily, method, fail)
     events: list[Event] = []
     result = train(config, sounds, tmp_path / "run", "cpu", events.append)
     assert ended(events).outcome == "finished"
@@ -158,7 +158,7 @@ def test_a_map_that_cannot_be_computed_is_told(tmp_path: Path, monkeypatch: pyte
         raise NotImplementedError("an operator is missing on this device")
 
     monkeypatch.setattr("distill.training.ending.model_contents.map_entries", map_entries)  # other tests leave it out
-    monkeypatch.setattr("distill.training.ending.map_and_sliders.fit_map", fail)
+    monkeypatch.setattr("distill.training.ending.model_contents.fit_map", fail)
     events: list[Event] = []
     train(replace(QUICK, max_epochs=1), write_sounds(tmp_path / "sounds", 4), tmp_path / "run", "cpu", events.append)
     assert ended(events).outcome == "finished"

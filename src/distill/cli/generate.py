@@ -357,7 +357,7 @@ def _from_sound(
 ) -> Iterator["GeneratedSound"]:
     """Yield what a model makes from a sound, with the errors that a terminal shows."""
     from distill.generation.generated_sound import check_wanted
-    from distill.generation.varied_sounds import make_from_sound
+    from distill.generation.vary_morph_extend import make_from_sound
     from distill.models.persistence import open_model
 
     for path in (source, second):

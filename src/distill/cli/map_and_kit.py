@@ -45,8 +45,7 @@ def kit(
     check_folder(out)
     with stop_on_signal("Stopping.") as stop:
         from distill.errors import Cancelled
-        from distill.generation.kits.kit_plan import KitPlan
-        from distill.generation.kits.kit_sounds import kit_sounds
+        from distill.generation.kits.kit_sounds import KitPlan, kit_sounds
         from distill.generation.kits.kit_writer import write_kit
         from distill.models.persistence import open_model
 

@@ -12,7 +12,7 @@ from distill.files import is_file
 
 if TYPE_CHECKING:
     from distill.config.training import AnyConfig
-    from distill.training.starting_model.start_point import StartPoint
+    from distill.training.start_point import StartPoint
 
 StartFrom = Annotated[
     Path | None,
@@ -61,7 +61,8 @@ class Origin:
             return cls()
         if epoch is not None and not path.is_dir():
             raise typer.BadParameter(f"--from-epoch is for the folder of a run, and {path} is one file.")
-        from distill.training.starting_model.start_point import checkpoint_of, read_start
+        from distill.runs.checkpoint_folder import checkpoint_of
+        from distill.training.start_point import read_start
 
         file = checkpoint_of(path, epoch)
         return cls(read_start(file), file, chosen)

@@ -1,12 +1,13 @@
-"""What a model sounds like: the last previews of its run, or a sound that it makes for the purpose.
+"""Sounds to judge models by: the last previews of a run, a sound made for the purpose, or one seed in several models.
 
 No Qt and, until a sound is made, no torch.  All of this reads from the disk, and belongs into a background thread.
 """
 
 import logging
 import os
+import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -21,6 +22,7 @@ from distill.library.model_entry import ModelEntry
 from distill.library.model_facts import read_facts
 from distill.names import slug
 from distill.paths import RUN_MARKER
+from distill.runs.comparison import SameSound
 from distill.runs.folder import MODEL
 from distill.runs.preview_files import PreviewKind, PreviewSound, find_previews
 from distill.runs.run_record import RunRecord
@@ -30,8 +32,8 @@ log = logging.getLogger(__name__)
 #: Seed of the sound that is made to hear a model: always the same, so that models can be compared by ear.
 SEED = 0
 
-#: How many generated sounds are kept; each is about 100 kB.
-MOST_KEPT = 200
+#: How many generated sounds are kept to hear single models by, and for comparisons; each is about 100 kB.
+MOST_KEPT, _MOST_COMPARED = 200, 400
 
 
 class AuditionKind(Enum):
@@ -76,14 +78,14 @@ class AuditionSamples:
 
 def find_samples(entry: ModelEntry) -> AuditionSamples:
     """Return what there is to hear of a model: previews of its run, then what was made for it before."""
-    sounds: tuple[AuditionSample, ...] = ()
+    samples: tuple[AuditionSample, ...] = ()
     run = find_run(entry)
     if run is not None:
-        sounds = _named(last_samples(find_previews(run / "previews")), run)
-    if not sounds and (generated := _generated_path(entry)).is_file():
+        samples = _with_source_names(last_samples(find_previews(run / "previews")), run)
+    if not samples and (generated := _generated_path(entry)).is_file():
         _note_use(generated)
-        sounds = (AuditionSample(AuditionKind.NEW, 0, generated),)
-    return AuditionSamples(entry, sounds, can_make_new_sounds(entry))
+        samples = (AuditionSample(AuditionKind.NEW, 0, generated),)
+    return AuditionSamples(entry, samples, can_make_new_sounds(entry))
 
 
 def can_make_new_sounds(entry: ModelEntry) -> bool:
@@ -110,18 +112,18 @@ def last_samples(previews: list[PreviewSound]) -> tuple[AuditionSample, ...]:
     )
 
 
-def _named(sounds: tuple[AuditionSample, ...], run: Path) -> tuple[AuditionSample, ...]:
+def _with_source_names(samples: tuple[AuditionSample, ...], run: Path) -> tuple[AuditionSample, ...]:
     """Return the sounds of a run with the names of the user's sounds, as far as the run's record knows them."""
     try:
         record = RunRecord.load(run)
     except DistillError:
-        return sounds
+        return samples
     names, trained = record.preview_sounds, record.preview_training
     return tuple(
-        replace(sound, source=names[sound.number].name, is_trained=sound.number in trained)
-        if sound.kind is not AuditionKind.NEW and sound.number < len(names)
-        else sound
-        for sound in sounds
+        replace(sample, source=names[sample.number].name, is_trained=sample.number in trained)
+        if sample.kind is not AuditionKind.NEW and sample.number < len(names)
+        else sample
+        for sample in samples
     )
 
 
@@ -168,13 +170,18 @@ def make_sample(entry: ModelEntry) -> Path:
     OSError
         The sound cannot be written.
     """
+    path = _generated_path(entry)
+    _write_samples(entry.path, SEED, [path])
+    return path
+
+
+def _write_samples(model_file: Path, seed: int, files: Sequence[Path]) -> None:
+    """Let a model make a sound of a seed for each file."""
     from distill.generation.new_sounds import make_new
     from distill.models.persistence import open_model
 
-    path = _generated_path(entry)
-    generated = next(make_new(open_model(entry.path), entry.path, 1, SEED))
-    write_wav(path, generated.audio)
-    return path
+    for file, sound in zip(files, make_new(open_model(model_file), model_file, len(files), seed), strict=True):
+        write_wav(file, sound.audio)
 
 
 def _generated_path(entry: ModelEntry) -> Path:
@@ -207,3 +214,68 @@ def _note_use(path: Path) -> None:
     """Set when a sound was used last; when it was written stays: its picture is remembered by that."""
     with suppress(OSError):
         os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
+
+
+def same_seed_samples(
+    runs: Sequence[Path],
+    seed: int,
+    count: int,
+    progress: Callable[[float], None] = lambda _share: None,
+    cancel_event: threading.Event | None = None,
+) -> list[SameSound]:
+    """Generate ``count`` sounds with the model of each run, from one seed, and return them side by side.
+
+    They are kept in the cache folder.
+
+    A run without a model, or whose model cannot make new sounds, has none.
+
+    Raises
+    ------
+    DistillError
+        No run can make any.
+    OSError
+        A sound cannot be written.
+    """
+    _tidy_compared()
+    rows: list[list[Path | None]] = []
+    reasons: list[str] = []
+    for index, run in enumerate(runs):
+        if cancel_event is not None and cancel_event.is_set():
+            break
+        try:
+            rows.append(list(_seed_samples(run / MODEL, run.name, seed, count)))
+        except DistillError as exc:
+            reasons.append(str(exc))
+            rows.append([None] * count)
+        progress((index + 1) / len(runs))
+    if len(reasons) == len(runs):
+        raise DistillError(reasons[0])
+    return [
+        SameSound("", number, None, tuple(files)) for number, files in enumerate(zip(*rows, strict=True)) if any(files)
+    ]
+
+
+def _seed_samples(model_file: Path, name: str, seed: int, count: int) -> list[Path]:
+    """Return the sounds of a model file; those that were made before are taken as they are."""
+    if not model_file.is_file():
+        raise DistillError(f"The run {name} has no model yet. Finish it first.")
+    stem = f"{slug(name)} {model_file.stat().st_mtime_ns:x} seed {seed} of {count}"
+    files = [_compared_dir() / f"{stem} {number + 1}.wav" for number in range(count)]
+    if not all(file.is_file() for file in files):
+        _write_samples(model_file, seed, files)
+    return files
+
+
+def _compared_dir() -> Path:
+    return paths.cache_dir() / "compared"
+
+
+def _tidy_compared() -> None:
+    """Remove the sounds that were made longest ago, beyond `_MOST_COMPARED`."""
+    dated = []
+    for file in _compared_dir().glob("*.wav"):
+        with suppress(OSError):
+            dated.append((file.stat().st_mtime_ns, file))
+    for _, file in sorted(dated, reverse=True)[_MOST_COMPARED:]:
+        with suppress(OSError):
+            file.unlink()

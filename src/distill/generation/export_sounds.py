@@ -14,8 +14,7 @@ from distill.audio.export_options import ExportOptions
 from distill.audio.stereo.stereo_files import stream_channels
 from distill.errors import DistillError, SoundError
 from distill.generation.generation_service import Progress, Tell
-from distill.generation.history.listed_sounds import where_they_are
-from distill.generation.history.sound_history import GeneratedEntry
+from distill.generation.history.sound_history import GeneratedEntry, where_they_are
 
 
 @dataclass(frozen=True)

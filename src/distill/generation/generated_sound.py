@@ -1,20 +1,14 @@
 """What a model generates: a sound or a stream of blocks, with the recipe that makes it again."""
 
 import threading
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from distill.audio.cache.hash_index import content_hash
-from distill.audio.decoding.sound_file import FloatArray, UnreachableSoundError, os_reason
+from distill.audio.decoding.sound_file import FloatArray
 from distill.errors import Cancelled
-from distill.generation.history.kept_weights import weights_id
 from distill.generation.recipe import Recipe
-from distill.models.inference import OpenModel
 
 
 @dataclass(frozen=True)
@@ -44,33 +38,6 @@ class GeneratedStream:
     def whole(self) -> GeneratedSound:
         """Make the sound in memory."""
         return GeneratedSound(np.concatenate(list(self.blocks)), self.recipe)
-
-
-def numbered(recipe: Recipe, number: int) -> Recipe:
-    """Return the recipe of another sound of the same batch."""
-    return replace(recipe, number=number, id=uuid.uuid4().hex)
-
-
-def recipe_of_source(kind: str, model: OpenModel, model_file: Path, source: Path, **settings: Any) -> Recipe:
-    """Return the recipe of a sound that a model makes from a sound file."""
-    return Recipe(
-        kind, model.metadata.model_id, model.metadata.name, str(model_file.absolute()),
-        source=str(source.absolute()), source_hash=hash_of_source(source), weights=weights_id(model), **settings,
-    )  # fmt: skip
-
-
-def hash_of_source(path: Path) -> str:
-    """Return the hash of a file's content.
-
-    Raises
-    ------
-    UnreachableSoundError
-        It cannot be read; the message is the reason alone.
-    """
-    try:
-        return content_hash(path)
-    except OSError as exc:
-        raise UnreachableSoundError(os_reason(exc)) from exc
 
 
 def check_wanted(cancel_event: threading.Event | None) -> None:

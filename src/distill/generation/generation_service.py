@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING, Any
 from distill import paths
 from distill.audio.decoding.sound_file import FloatArray
 from distill.errors import Cancelled, SoundError
-from distill.generation.history.kept_weights import keep_weights, weights_id
-from distill.generation.history.listed_sounds import ListedSound, keep
-from distill.generation.history.sound_history import GeneratedEntry
+from distill.generation.history.kept_weights import keep_weights
+from distill.generation.history.sound_history import GeneratedEntry, ListedSound, keep
 from distill.generation.recipe import MOST_COUNT, Recipe
 from distill.library.model_library import ModelEntry, ModelLibrary
-from distill.names import plain_name
 
 if TYPE_CHECKING:
     from distill.models.inference import OpenModel
@@ -106,7 +104,7 @@ class GenerationService:
         if self._model is None or key != self._key:
             self._key = self._model = None
             self._model, self._key = open_model(entry.path), key
-            keep_weights(entry.path, weights_id(self._model))  # a resumed run replaces the file
+            keep_weights(entry.path, self._model.weights_id())  # a resumed run replaces the file
         return self._model
 
     def _make_new(self, request: GenerateRequest, entry: ModelEntry, emit: Tell, cancel: threading.Event) -> None:
@@ -121,9 +119,8 @@ class GenerationService:
         ):  # fmt: skip
             if cancel.is_set():
                 return
-            by_stars = " by stars" if generated.recipe.candidates else ""
-            name = f"{plain_name(entry.name)} {generated.recipe.seed}{by_stars} {generated.recipe.number + 1:02d}"
-            _keep(name, generated.audio, replace(generated.recipe, model_name=entry.name), emit)
+            recipe = replace(generated.recipe, model_name=entry.name)
+            _keep(recipe.kept_name, generated.audio, recipe, emit)
             keep_weights(entry.path, generated.recipe.weights)  # the last sound with them may have been removed
             emit(Progress((generated.recipe.number + 1) / request.count))
 
@@ -142,11 +139,9 @@ class GenerationService:
             except SoundError as exc:
                 problems.append(f"{source.name}, {exc}")
                 continue
-            share = round(100 * request.dry_wet)
-            name = f"{plain_name(source.stem)} through {plain_name(entry.name)} {share}"
             among, number = (count, kept) if count <= MOST_COUNT else (1, 0)
             recipe = replace(generated.recipe, model_name=entry.name, count=among, number=number)
-            _keep(name, generated.blocks, recipe, emit)
+            _keep(recipe.kept_name, generated.blocks, recipe, emit)
             keep_weights(entry.path, recipe.weights)
             kept += 1
         if len(problems) == 1:
@@ -183,9 +178,3 @@ def make_again(sound: GeneratedEntry, emit: Tell, cancel: threading.Event, takes
 def _keep(name: str, audio: FloatArray | Iterator[FloatArray], recipe: Recipe, emit: Tell) -> None:
     """Keep a generated sound, and tell of it."""
     emit(SoundReady(keep(name, audio, recipe)))
-
-
-# --- the history --------------------------------------------------------------------------------------------------
-
-
-# --- files for other programs -------------------------------------------------------------------------------------

@@ -9,8 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from distill.generation.generated_sound import GeneratedSound, check_wanted, numbered
-from distill.generation.history.kept_weights import weights_id
+from distill.generation.generated_sound import GeneratedSound, check_wanted
 from distill.generation.mono_or_stereo import as_audio, channels_of, check_channels
 from distill.generation.recipe import NEW, TRAINED, Recipe
 from distill.models.inference import OpenModel
@@ -62,7 +61,7 @@ def make_new(
     recipe = Recipe(
         NEW, model.metadata.model_id, model.metadata.name, str(model_file.absolute()), seed=chosen, count=count,
         temperature=temperature, seconds=seconds or 0.0, freedom=TRAINED if freedom is None else freedom,
-        weights=weights_id(model), channels=channels_of(model, mono=mono), drawing=model.synthesizer.drawing,
+        weights=model.weights_id(), channels=channels_of(model, mono=mono), drawing=model.synthesizer.drawing,
     )  # fmt: skip
     numbers: list[int] = []
 
@@ -75,7 +74,7 @@ def make_new(
         recipe = replace(recipe, candidates=candidate_count(count), stars=len(taste.starred))
     for number, sound in enumerate(new_sounds(model, recipe, follow if taste else None)):
         own = replace(recipe, candidate=numbers[number]) if taste else recipe
-        yield GeneratedSound(as_audio(sound), numbered(own, number))
+        yield GeneratedSound(as_audio(sound), own.numbered(number))
         check_wanted(cancel_event)
 
 

@@ -4,17 +4,23 @@ import json
 import math
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import soundfile
 
 from distill import __version__
+from distill.audio.cache.hash_index import content_hash
 from distill.audio.decoding.libsndfile import sndfile_name
+from distill.audio.decoding.sound_file import UnreachableSoundError, os_reason
 from distill.audio.decoding.streams.chunks import RIFF_CHUNKS, read_at, walk_chunks
 from distill.json_files import parse_json
 from distill.models.metadata import now_iso
+from distill.names import plain_name
+
+if TYPE_CHECKING:
+    from distill.models.inference import OpenModel
 
 #: How the kinds of making are called in recipes.
 NEW, TRANSFORMED, RECONSTRUCTED = "new", "transformed", "reconstructed"
@@ -73,7 +79,7 @@ class Recipe:
     model_id, model_name, model_file
         The model; its id is what counts, its file is where it was.
     weights
-        Content id of the weights (`distill.generation.history.kept_weights`); empty in recipes of older versions.
+        Content id of the weights (`OpenModel.weights_id`); empty in recipes of older versions.
     channels
         1 for a mono, 2 for a stereo sound; recipes of older versions are of mono ones.
     seed, temperature
@@ -184,6 +190,10 @@ class Recipe:
             raise ValueError("a recipe lacks its kind, its model or its number")
         return result
 
+    def numbered(self, number: int) -> Self:
+        """Return the recipe of another sound of the same batch."""
+        return replace(self, number=number, id=uuid.uuid4().hex)
+
     def follows(self, other: "Recipe") -> bool:
         """Return whether it may be the next sound of the batch that another one belongs to."""
         if self.number != other.number + 1:
@@ -219,6 +229,15 @@ class Recipe:
         """The draw, for a file's name: sounds that follow stars are others than the plain ones of the same seed."""
         return f"seed{self.seed}_by-stars" if self.candidates else f"seed{self.seed}"
 
+    @property
+    def kept_name(self) -> str:
+        """The name under which a new or a transformed sound is kept."""
+        model = plain_name(self.model_name)
+        if self.kind == NEW:
+            by_stars = " by stars" if self.candidates else ""
+            return f"{model} {self.seed}{by_stars} {self.number + 1:02d}"
+        return f"{plain_name(Path(self.source).stem)} through {model} {round(100 * self.dry_wet)}"
+
     def title(self) -> str:
         """Return a title for a sound file."""
         if self.kind == NEW:
@@ -232,6 +251,28 @@ class Recipe:
             EXTENDED: f"{name} extended by {self.model_name}",
             REPAINTED: f"{name} repainted by {self.model_name}",
         }.get(self.kind, f"{name} through {self.model_name}")
+
+
+def recipe_of_source(kind: str, model: "OpenModel", model_file: Path, source: Path, **settings: Any) -> Recipe:
+    """Return the recipe of a sound that a model makes from a sound file."""
+    return Recipe(
+        kind, model.metadata.model_id, model.metadata.name, str(model_file.absolute()),
+        source=str(source.absolute()), source_hash=hash_of_source(source), weights=model.weights_id(), **settings,
+    )  # fmt: skip
+
+
+def hash_of_source(path: Path) -> str:
+    """Return the hash of a file's content.
+
+    Raises
+    ------
+    UnreachableSoundError
+        It cannot be read; the message is the reason alone.
+    """
+    try:
+        return content_hash(path)
+    except OSError as exc:
+        raise UnreachableSoundError(os_reason(exc)) from exc
 
 
 def _pairs(name: str, value: Any) -> tuple[tuple[Any, float], ...]:

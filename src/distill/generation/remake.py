@@ -7,14 +7,14 @@ from pathlib import Path
 
 from distill.audio.decoding.sound_file import read_header
 from distill.errors import LibraryError, ModelFileError, ModelReplacedError, SoundError
-from distill.generation.generated_sound import GeneratedSound, GeneratedStream, check_wanted, hash_of_source
-from distill.generation.history.kept_weights import keep_weights, kept_weights, weights_id
+from distill.generation.generated_sound import GeneratedSound, GeneratedStream, check_wanted
+from distill.generation.history.kept_weights import keep_weights, kept_weights
 from distill.generation.map.map_recipes import MAP_KINDS, audio_of_map, map_id
 from distill.generation.mono_or_stereo import as_audio, check_channels
 from distill.generation.new_sounds import is_of_no_prior, new_sounds
-from distill.generation.recipe import MORPHED, NEW, RECONSTRUCTED, Recipe
+from distill.generation.recipe import MORPHED, NEW, RECONSTRUCTED, Recipe, hash_of_source
 from distill.generation.transform import Progress, stream_reconstruction, stream_transform
-from distill.generation.varied_sounds import VARIATIONS, varied_again
+from distill.generation.vary_morph_extend import VARIATIONS, varied_again
 from distill.library.model_facts import read_facts
 from distill.library.model_library import ModelLibrary
 from distill.models.file_format import SUFFIX
@@ -141,11 +141,11 @@ def _open_exact(recipe: Recipe, library: ModelLibrary, takes_nearest: bool) -> t
     kept = kept_weights(recipe.map or recipe.weights)
     if kept is not None:
         model = open_model(kept)
-        if weights_id(model) == recipe.weights and _has_map_of(model, recipe):
+        if model.weights_id() == recipe.weights and _has_map_of(model, recipe):
             return kept, model, recipe.weights
     path = find_model(recipe, library)
     model = open_model(path)
-    weights = weights_id(model)
+    weights = model.weights_id()
     if not _has_map_of(model, recipe):
         name = recipe.model_name or recipe.model_id[:8]
         raise LibraryError(

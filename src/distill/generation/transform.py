@@ -15,9 +15,9 @@ from torch import Tensor
 
 from distill.audio.decoding.sound_file import FloatArray, measure_mono
 from distill.audio.stft_and_mel import check_waveform
-from distill.generation.generated_sound import GeneratedSound, GeneratedStream, GenerationCancelled, recipe_of_source
+from distill.generation.generated_sound import GeneratedSound, GeneratedStream, GenerationCancelled
 from distill.generation.mono_or_stereo import channels_of, image_of_source, in_stereo, with_dry
-from distill.generation.recipe import RECONSTRUCTED, TRANSFORMED
+from distill.generation.recipe import RECONSTRUCTED, TRANSFORMED, recipe_of_source
 from distill.models.inference import CHUNKS_AT_ONCE, OpenModel
 from distill.models.synthesis.features_to_sound import stream_of_features
 from distill.models.synthesis.window_blend import blend_stream, window_starts

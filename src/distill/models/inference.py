@@ -1,5 +1,6 @@
 """Models that were opened from a file and can make sound."""
 
+import hashlib
 import math
 import secrets
 from collections.abc import Iterator
@@ -19,9 +20,9 @@ from distill.models.detail_by_example import EVENNESS
 from distill.models.families.family import ModelFamily
 from distill.models.latent_space.latent_map import LatentMap
 from distill.models.metadata import ModelMetadata
+from distill.models.model_parts import ModelParts, draw_points
 from distill.models.nearest_training_sound import Nearest
 from distill.models.priors.window_prior import WindowPrior
-from distill.models.sound_parts import SoundParts, draw_points
 from distill.models.stereo import stereo_variations
 from distill.models.stereo.image_store import ImageStore
 from distill.models.synthesis.synthesizer import (
@@ -68,7 +69,7 @@ class OpenModel:
     metadata: ModelMetadata
     device: torch.device
     family: ModelFamily
-    parts: SoundParts = field(default_factory=SoundParts, kw_only=True)
+    parts: ModelParts = field(default_factory=ModelParts, kw_only=True)
     map: LatentMap | None = field(default=None, kw_only=True)
 
     @torch.no_grad()
@@ -94,6 +95,15 @@ class OpenModel:
             check_number("detail", detail, 0.0, 1.0)
         pieces = [self.through_latent(batch, detail) for batch in torch.split(chunks, CHUNKS_AT_ONCE)]
         return torch.cat(pieces).reshape(len(waveform), 1, -1)[..., : waveform.shape[-1]] * peak
+
+    def weights_id(self) -> str:
+        """Return the content id of everything that a model generates with: network, prior, detail and stereo images."""
+        digest = hashlib.blake2b(digest_size=16)
+        for part in (self.model, self.parts.prior, self.parts.detail, self.parts.stereo):
+            for name, value in sorted(part.state_dict().items()) if part is not None else ():
+                digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+                digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
 
     @property
     def chunk_samples(self) -> int:

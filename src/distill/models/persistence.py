@@ -32,7 +32,7 @@ from distill.models.file_format import (
 from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
 from distill.models.latent_space.latent_map import LatentMap
 from distill.models.metadata import ModelMetadata, now_iso
-from distill.models.sound_parts import PRIOR, SoundParts, prior_entry
+from distill.models.model_parts import PRIOR, ModelParts, prior_entry
 from distill.serialization.archive import read_archive, write_archive
 from distill.serialization.checkpoint_reader import read_checkpoint
 from distill.serialization.plain_values import plain_config, plain_values
@@ -359,7 +359,7 @@ def open_model(model_path: Path | str, device: str = "cpu") -> LoadedModel | Loa
     target = pick_device(device)
     with OwnRandomness():  # a training in another thread goes on undisturbed
         model = family.build()
-        parts = SoundParts.of_file(data, path, ModelFileError).to(target)
+        parts = ModelParts.of_file(data, path, ModelFileError).to(target)
     apply_state(model, state, "network", path, ModelFileError)
     parts.check_fit(family.point_dim(model), path, ModelFileError)
     sound_map = _read_map(data.get("map"), family, model, path)

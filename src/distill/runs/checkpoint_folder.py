@@ -1,4 +1,4 @@
-"""A folder of checkpoints: which there are, which is the best, which are kept.
+"""A folder of checkpoints: which there are, which is the best, the newest that can be read, and which are kept.
 
 Beside each ``checkpoint_epoch0007.pt`` lies ``checkpoint_epoch0007.meta.json`` with its epoch and losses, so that
 listing opens no checkpoint.  The sidecar is removed before its checkpoint is replaced and written after it: one that
@@ -9,8 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from distill.config.keyword_aliases import accept_keywords
-from distill.errors import CheckpointError
+from distill.errors import CheckpointError, RunFolderError
+from distill.events import TrainingNotice
+from distill.files import is_access_error
 from distill.runs.checkpoint_sidecar import losses_of, sidecar_of
+from distill.runs.folder import MODEL
+from distill.runs.record_changes import refuse_lost_checkpoints
+from distill.runs.run_record import RunRecord
+from distill.serialization.checkpoint_reader import read_checkpoint
 from distill.serialization.tensor_descriptions import read_stored
 
 
@@ -40,6 +46,85 @@ def get_best_checkpoint(checkpoint_dir: Path | str) -> Path | None:
     measured = [f for f in list_checkpoints(checkpoint_dir) if f["val_loss"] is not None]
     best = min(measured, key=lambda f: (f["val_loss"], f["epoch"]), default=None)
     return None if best is None else Path(best["path"])
+
+
+def newest_whole(folder: Path) -> tuple[Path | None, list[TrainingNotice]]:
+    """Return the newest checkpoint that can be read, and what to say of newer ones that cannot.
+
+    Raises
+    ------
+    CheckpointError
+        There are checkpoints, and none can be read; one is out of reach; or they are gone.
+    """
+    paths = sorted(folder.glob("checkpoint_epoch*.pt"))
+    listed = [Path(f["path"]) for f in list_checkpoints(folder)]
+    notices = [
+        TrainingNotice("checkpoint", f"{path.name} is damaged and is skipped.") for path in paths if path not in listed
+    ]
+    for path in reversed(listed):
+        try:
+            read_checkpoint(path)
+            return path, notices
+        except CheckpointError as exc:
+            _refuse_out_of_reach(exc)
+            notices.append(TrainingNotice("checkpoint", f"{exc} An older one is used."))
+    if paths:
+        raise CheckpointError(
+            f"None of the {len(paths)} checkpoints in {folder} can be read. Start a new run; the sounds are untouched."
+        )
+    refuse_lost_checkpoints(folder.parent)
+    notices.append(TrainingNotice("resumed", "The run was ended before its first checkpoint; it starts again.", "info"))
+    return None, notices
+
+
+def _refuse_out_of_reach(error: CheckpointError) -> None:
+    """Refuse to go on from an older checkpoint where nothing is wrong with one but that it cannot be read now.
+
+    What is trained from the older one would replace it.
+
+    Raises
+    ------
+    CheckpointError
+        ``error`` comes from an error of access, as of a drive that is gone or a file that another program holds.
+    """
+    if is_access_error(error.__cause__):
+        raise CheckpointError(
+            f"{error} Nothing was changed. Try again when it can be read, or take it out of the folder to go on from "
+            "an older one."
+        ) from error
+
+
+def checkpoint_of(path: Path, epoch: int | None) -> Path:
+    """Return the file that a run starts from: a model or a checkpoint itself, or that of a run's folder.
+
+    Parameters
+    ----------
+    path
+        A model file, a checkpoint, or the folder of a run.
+    epoch
+        The epoch of a run's folder, as people count; None for its model, or its newest checkpoint without one.
+
+    Raises
+    ------
+    RunFolderError
+        There is nothing to start from, or no checkpoint of this epoch; the message names those that there are.
+    """
+    if not path.is_dir():
+        if epoch is not None:
+            raise RunFolderError(f"{path.name} is one file: an epoch can be chosen from the folder of a run only.")
+        return path
+    RunRecord.load(path)
+    listed = list_checkpoints(path / "checkpoints")
+    if epoch is None:
+        if (path / MODEL).is_file():
+            return path / MODEL
+        if listed:
+            return Path(listed[-1]["path"])
+        raise RunFolderError(f"The run in {path} has no model and no checkpoint yet. Train it for an epoch first.")
+    if any(item["epoch"] == epoch - 1 for item in listed):
+        return checkpoint_path(path / "checkpoints", epoch - 1)
+    there = ", ".join(str(item["epoch"] + 1) for item in listed) or "none"
+    raise RunFolderError(f"The run in {path} has no checkpoint of epoch {epoch}; it has those of the epochs {there}.")
 
 
 def drop_later_checkpoints(folder: Path | str, epoch: int) -> list[Path]:

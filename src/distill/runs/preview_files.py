@@ -1,10 +1,12 @@
-"""Reads from its path what a preview is.  No Qt."""
+"""The files of previews: which there are, and what each is by its path.  No Qt."""
 
 import re
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from distill.config.keyword_aliases import accept_keywords
 
 _NAME = re.compile(r"(?:preview_epoch(\d+)_(\d+)|recon_epoch(\d+)_(orig|recon)_(\d+))\.wav")
 
@@ -35,6 +37,18 @@ class Slot(NamedTuple):
     number: int
 
 
+def _parse_name(name: str) -> tuple[PreviewKind, int, int] | None:
+    """Return the kind, the epoch and the number that the name of a preview's file says; None for another file."""
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return None
+    epoch, number, pair_epoch, part, pair_number = match.groups()
+    if part is None:
+        return PreviewKind.SAMPLE, int(epoch), int(number)
+    kind = PreviewKind.ORIGINAL if part == "orig" else PreviewKind.RECONSTRUCTION
+    return kind, int(pair_epoch), int(pair_number)
+
+
 @dataclass(frozen=True)
 class PreviewSound:
     """A preview; ``epoch`` counts from 0 as in its file name, or is `BEFORE_TRAINING`."""
@@ -47,15 +61,12 @@ class PreviewSound:
     @classmethod
     def from_path(cls, path: Path) -> "PreviewSound | None":
         """Parse a path; None for a file of another kind."""
-        match = _NAME.fullmatch(path.name)
-        if match is None:
+        named = _parse_name(path.name)
+        if named is None:
             return None
-        epoch, number, pair_epoch, part, pair_number = match.groups()
-        at = BEFORE_TRAINING if path.parent.name == BEFORE_FOLDER else int(epoch if part is None else pair_epoch)
-        if part is None:
-            return cls(Slot(False, int(number)), PreviewKind.SAMPLE, at, path)
-        kind = PreviewKind.ORIGINAL if part == "orig" else PreviewKind.RECONSTRUCTION
-        return cls(Slot(True, int(pair_number)), kind, at, path)
+        kind, epoch, number = named
+        at = BEFORE_TRAINING if path.parent.name == BEFORE_FOLDER else epoch
+        return cls(Slot(kind is not PreviewKind.SAMPLE, number), kind, at, path)
 
     @property
     def folder(self) -> Path:
@@ -71,10 +82,36 @@ class PreviewSound:
         """Return the original of a reconstruction."""
         if self.kind is not PreviewKind.RECONSTRUCTION:
             return None
-        return PreviewSound.from_path(self.path.with_name(self.path.name.replace("_recon_", "_orig_")))
+        return PreviewSound.from_path(original_of(self.path))
 
 
 def find_previews(folder: Path) -> list[PreviewSound]:
     """Return the previews in a run's ``previews`` folder, in no particular order."""
     files = [*folder.glob("*.wav"), *(folder / BEFORE_FOLDER).glob("*.wav")]
     return [sound for path in files if (sound := PreviewSound.from_path(path)) is not None]
+
+
+def original_of(reconstruction: Path) -> Path:
+    """Return the path of the original that lies beside a reconstruction."""
+    return reconstruction.with_name(reconstruction.name.replace("_recon_", "_orig_"))
+
+
+@accept_keywords(folder="preview_dir")
+def list_previews(preview_dir: Path | str) -> list[dict[str, Any]]:
+    """Return ``epoch``, ``path`` and ``filename`` of the new sounds in a folder, by epoch."""
+    return [{"epoch": e, "path": p, "filename": p.name} for e, _, p in _listed(preview_dir, PreviewKind.SAMPLE)]
+
+
+@accept_keywords(folder="preview_dir")
+def list_reconstructions(preview_dir: Path | str) -> list[dict[str, Any]]:
+    """Return ``epoch``, ``index``, ``path``, ``filename`` and ``original_path`` of reconstructions, by epoch."""
+    return [
+        {"epoch": e, "index": n, "path": p, "filename": p.name, "original_path": original_of(p)}
+        for e, n, p in _listed(preview_dir, PreviewKind.RECONSTRUCTION)
+    ]
+
+
+def _listed(folder: Path | str, kind: PreviewKind) -> list[tuple[int, int, Path]]:
+    """Return epoch, number and path of the previews of a kind that a folder itself holds, by epoch and number."""
+    named = ((_parse_name(path.name), path) for path in Path(folder).glob("*.wav"))
+    return sorted((name[1], name[2], path) for name, path in named if name is not None and name[0] is kind)

@@ -1,10 +1,12 @@
-"""Checks the numbers in the optimizer's and the schedule's state of a checkpoint, before any is applied."""
+"""Checks the state of a checkpoint's optimizer and schedule before it is applied, and lays out its moments after."""
 
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 #: Ranges of an optimizer's settings; any beyond come from a damaged or forged file.
 _RANGES = {
@@ -74,3 +76,37 @@ def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
             yield from _numbers(item, name)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         yield name, float(value)
+
+
+def lay_out_like_weights(optimizer: Optimizer) -> None:
+    """Give moments the memory layout of their weights, which another precision changes.
+
+    The fused update reads weights and moments in the order in which they lie in memory.
+    """
+    for parameter, values in optimizer.state.items():
+        for name, value in values.items():
+            if isinstance(value, torch.Tensor) and value.ndim and value.stride() != parameter.stride():
+                values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
+def check_fits(part: Optimizer | LRScheduler, state: Any) -> None:
+    """Refuse the state of an optimizer or schedule of another kind, or with moments of another shape than the weights.
+
+    torch would take both, and fail in a later step.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError, AttributeError
+        It does not fit.
+    """
+    if not state.keys() >= part.state_dict().keys():
+        raise ValueError("another kind of schedule")
+    if not isinstance(part, Optimizer):
+        return
+    for group, stored in zip(part.param_groups, state["param_groups"], strict=True):
+        if not stored.keys() >= group.keys():
+            raise ValueError("another kind of optimizer")
+        for parameter, number in zip(group["params"], stored["params"], strict=True):
+            for value in state["state"].get(number, {}).values():
+                if isinstance(value, torch.Tensor) and value.ndim and value.shape != parameter.shape:
+                    raise ValueError("moments of another shape than the weights")

@@ -1,9 +1,11 @@
 """Checkpoints: written whole or not at all, and loaded only if all of them fits."""
 
 import copy
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -16,11 +18,13 @@ from distill.runs.checkpoint_folder import checkpoint_path, get_best_checkpoint,
 from distill.runs.checkpoint_sidecar import sidecar_metadata, sidecar_of
 from distill.serialization.archive import write_archive
 from distill.serialization.checkpoint_reader import CHECKPOINT_FORMAT, CHECKPOINT_VERSION, read_checkpoint
+from distill.serialization.optimizer_state import check_fits, lay_out_like_weights
 from distill.serialization.plain_values import plain_config, plain_values
 from distill.serialization.weight_checks import check_state
 
 __all__ = [
     "CHECKPOINT_VERSION",
+    "BestCheckpoint",
     "apply_checkpoint",
     "checkpoint_path",
     "get_best_checkpoint",
@@ -37,6 +41,16 @@ __all__ = [
     "to_cpu_copy",
     "write_checkpoint",
 ]
+
+
+@dataclass
+class BestCheckpoint:
+    """The checkpoint of the epoch of lowest validation loss so far; on disk it keeps what a model file needs."""
+
+    epoch: int = -1
+    val_loss: float = math.inf
+    checkpoint: dict[str, Any] | None = None
+    state: Literal["in memory", "being written", "on disk"] = "in memory"
 
 
 def to_cpu_copy(value: Any, before: Any = None) -> Any:
@@ -273,10 +287,10 @@ def apply_checkpoint(
     check_state(model, data["model_state_dict"], "network", path, CheckpointError)
     try:
         for part, state in parts:
-            _check_part(part, state)
+            check_fits(part, state)
             part.load_state_dict(state)
             if isinstance(part, Optimizer):
-                _lay_out_like_weights(part)
+                lay_out_like_weights(part)
         model.load_state_dict(data["model_state_dict"])
     except Exception as exc:
         for part, state in before:
@@ -285,37 +299,3 @@ def apply_checkpoint(
         raise CheckpointError(
             f"{path.name} does not fit this network: the state of its optimizer or schedule is another."
         ) from exc
-
-
-def _lay_out_like_weights(optimizer: Optimizer) -> None:
-    """Give moments the memory layout of their weights, which another precision changes.
-
-    The fused update reads weights and moments in the order in which they lie in memory.
-    """
-    for parameter, values in optimizer.state.items():
-        for name, value in values.items():
-            if isinstance(value, torch.Tensor) and value.ndim and value.stride() != parameter.stride():
-                values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
-
-
-def _check_part(part: Optimizer | LRScheduler, state: Any) -> None:
-    """Refuse the state of an optimizer or schedule of another kind, or with moments of another shape than the weights.
-
-    torch would take both, and fail in a later step.
-
-    Raises
-    ------
-    ValueError, KeyError, TypeError, AttributeError
-        It does not fit.
-    """
-    if not state.keys() >= part.state_dict().keys():
-        raise ValueError("another kind of schedule")
-    if not isinstance(part, Optimizer):
-        return
-    for group, stored in zip(part.param_groups, state["param_groups"], strict=True):
-        if not stored.keys() >= group.keys():
-            raise ValueError("another kind of optimizer")
-        for parameter, number in zip(group["params"], stored["params"], strict=True):
-            for value in state["state"].get(number, {}).values():
-                if isinstance(value, torch.Tensor) and value.ndim and value.shape != parameter.shape:
-                    raise ValueError("moments of another shape than the weights")

@@ -24,6 +24,7 @@ from distill.distributed.shared_batch import BatchSlice
 from distill.errors import Cancelled, ConfigurationError, PeerError, is_memory_error
 from distill.events import EpochMetrics, MetricsCallback, StepMetrics, TrainingNotice, VQEpochMetrics, VQStepMetrics
 from distill.models.families.family import EpochResult, Objective
+from distill.runs.checkpoint_folder import newest_whole
 from distill.runs.record_changes import mark_failed
 from distill.runs.run_record import RunRecord
 from distill.runs.stop_request import pause_event_of
@@ -35,20 +36,19 @@ from distill.training.data.argument_checks import absolute_paths, own_config
 from distill.training.data.moved_sounds import locate_unless_stopped
 from distill.training.ending import early_end, finalize
 from distill.training.ending.short_of_memory import short_of_memory
-from distill.training.epoch_adapters import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
 from distill.training.epoch_warnings import warn
 from distill.training.event_sink import EventSink
-from distill.training.newest_checkpoint import newest_whole
 from distill.training.run import OpenedRun, Run, RunRequest, with_epochs
 from distill.training.run_previews import complete_previews, is_preview_epoch, make_previews, make_start_previews
 from distill.training.save_progress import (
     append_history,
     is_history_due,
     is_save_due,
-    keep_best,
     report_write_errors,
+    save_epoch,
     save_progress,
 )
+from distill.training.standalone_epochs import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
 from distill.training.steps.agreed_stop import AgreedStop
 from distill.training.steps.epoch import PriorStep, ValidationResult, train_steps, validate
 from distill.training.steps.loss_reader import LossReader
@@ -268,12 +268,7 @@ def run_epochs(run: Run) -> bool:
         run.emit(event)
         warn(run, event)
         append_history(run)
-        is_last = run.epoch == run.config.max_epochs
-        is_due = is_last or run.epoch % run.config.checkpoint_interval == 0 or is_save_due(run)
-        if is_due or run.unfinished_checkpoint == epoch:
-            save_progress(run, event)
-        else:
-            keep_best(run, event)
+        save_epoch(run, event)
         if is_preview_epoch(run, epoch):
             make_previews(run, epoch)
         report_write_errors(run)

@@ -1,14 +1,13 @@
 """Previews: the sounds of the model after an epoch.
 
 New sounds come from the same latents every epoch, and reconstructions from the same held-out sounds, so that one hears
-only the model improve.  No torch at module level: the window lists previews before torch is imported.
+only the model improve.  No torch at module level: previews are listed before torch is imported.
 """
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soxr
@@ -16,7 +15,7 @@ import soxr
 from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.audio.decoding.wav_writer import write_wav
 from distill.config.keyword_aliases import accept_keywords
-from distill.runs.preview_files import PAIRS
+from distill.runs.preview_files import PAIRS, list_previews, list_reconstructions, original_of
 
 if TYPE_CHECKING:
     import torch
@@ -27,14 +26,22 @@ if TYPE_CHECKING:
     from distill.models.families.family import ModelFamily
     from distill.models.priors.window_prior import WindowPrior
 
+__all__ = [
+    "generate_preview",
+    "generate_reconstruction_preview",
+    "generate_vqvae_reconstruction_preview",
+    "list_previews",
+    "list_reconstructions",
+    "write_reconstructions",
+    "write_samples",
+]
+
 #: Seed of the latents of all previews.
 PREVIEW_SEED = 0
 #: Peak under which a preview is silent and is not raised.
 SILENT = 1e-3
 #: Peak of a written preview: full scale, with room for what a converter makes between samples.
 _PEAK = 0.98
-_SAMPLE_NAME = re.compile(r"preview_epoch(\d+)_(\d+)\.wav")
-_PAIR_NAME = re.compile(r"recon_epoch(\d+)_recon_(\d+)\.wav")
 
 
 def _write(path: Path, waveform: "Tensor", sample_rate: int) -> Path:
@@ -65,7 +72,7 @@ def write_samples(
     OSError
         A file cannot be written.
     """
-    from distill.models.sound_parts import draw_points
+    from distill.models.model_parts import draw_points
 
     with _evaluating(model):
         points = draw_points(family, model, prior, count, PREVIEW_SEED)
@@ -215,28 +222,3 @@ def generate_reconstruction_preview(
 
 #: The same for a VQ-VAE: the family follows from the model.
 generate_vqvae_reconstruction_preview = generate_reconstruction_preview
-
-
-def original_of(reconstruction: Path) -> Path:
-    """Return the path of the original that lies beside a reconstruction."""
-    return reconstruction.with_name(reconstruction.name.replace("_recon_", "_orig_"))
-
-
-def _listed(folder: Path | str, pattern: re.Pattern[str]) -> Sequence[tuple[int, int, Path]]:
-    matches = ((pattern.fullmatch(p.name), p) for p in Path(folder).glob("*.wav"))
-    return sorted((int(m[1]), int(m[2]), p) for m, p in matches if m)
-
-
-@accept_keywords(folder="preview_dir")
-def list_previews(preview_dir: Path | str) -> list[dict[str, Any]]:
-    """Return ``epoch``, ``path`` and ``filename`` of the new sounds in a folder, by epoch."""
-    return [{"epoch": e, "path": p, "filename": p.name} for e, _, p in _listed(preview_dir, _SAMPLE_NAME)]
-
-
-@accept_keywords(folder="preview_dir")
-def list_reconstructions(preview_dir: Path | str) -> list[dict[str, Any]]:
-    """Return ``epoch``, ``index``, ``path``, ``filename`` and ``original_path`` of reconstructions, by epoch."""
-    return [
-        {"epoch": e, "index": n, "path": p, "filename": p.name, "original_path": original_of(p)}
-        for e, n, p in _listed(preview_dir, _PAIR_NAME)
-    ]

@@ -1,14 +1,13 @@
 """What a run consists of: its request, its opened folder, its training data, and the state of its training."""
 
 import hashlib
-import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,10 +28,11 @@ from distill.runs.folder import RunFolder
 from distill.runs.run_record import RunRecord
 from distill.runs.stop_request import pause_event_of, wants_finish
 from distill.runs.verdict import warm_up_epochs
+from distill.training.checkpoint import BestCheckpoint
 from distill.training.compute_plan import ComputePlan
 from distill.training.dataset import FeatureDataset
 from distill.training.event_sink import EventSink
-from distill.training.starting_model.start_point import StartPoint
+from distill.training.start_point import StartPoint
 from distill.training.steps.agreed_stop import AgreedStop
 from distill.training.steps.eta import EtaEstimator
 from distill.training.steps.learning_rate_schedule import CosineFactor
@@ -121,16 +121,6 @@ class TrainingData:
         return max(1, batches)
 
 
-@dataclass
-class BestEpoch:
-    """The epoch of lowest validation loss so far, and its snapshot; on disk it keeps what a model file needs."""
-
-    epoch: int = -1
-    val_loss: float = math.inf
-    checkpoint: dict[str, Any] | None = None
-    state: Literal["in memory", "being written", "on disk"] = "in memory"
-
-
 @dataclass(kw_only=True)
 class OpenedRun:
     """A run whose folder is claimed; nothing has been computed yet.
@@ -202,7 +192,7 @@ class Run(OpenedRun):
     unfinished_checkpoint: int | None = None
     saved_at: tuple[int, int] | None = None
     saved_time: float = field(default_factory=time.perf_counter)
-    best: BestEpoch = field(default_factory=BestEpoch)
+    best: BestCheckpoint = field(default_factory=BestCheckpoint)
     elapsed_before: float = 0.0
     history_time: float = field(default_factory=time.perf_counter)
     started: float = field(default_factory=time.perf_counter)

@@ -5,8 +5,14 @@ from typing import Any
 
 from distill.errors import is_memory_error, reason_of
 from distill.events import EpochMetrics, TrainingNotice, VQEpochMetrics
-from distill.training.checkpoint import checkpoint_path, make_checkpoint, manage_checkpoints, write_checkpoint
-from distill.training.run import BestEpoch, Run
+from distill.training.checkpoint import (
+    BestCheckpoint,
+    checkpoint_path,
+    make_checkpoint,
+    manage_checkpoints,
+    write_checkpoint,
+)
+from distill.training.run import Run
 
 #: Seconds after which new steps are written to the history, also within an epoch: so far the curves of a killed run go.
 HISTORY_SECONDS = 5.0
@@ -41,7 +47,7 @@ def save_progress(
     epoch = run.epoch if completed is None else completed.epoch
     data = {**snapshot(run, completed), "metrics_history": run.history.to_dict()}
     if completed is not None and completed.val_loss < run.best.val_loss:
-        run.best = BestEpoch(epoch, completed.val_loss, data)
+        run.best = BestCheckpoint(epoch, completed.val_loss, data)
     write_best(run)  # a run that continues from the newer checkpoint does not train the best epoch again
     if run.best.epoch != epoch:
         _submit(run, epoch, data)
@@ -53,11 +59,21 @@ def save_progress(
     return data
 
 
-def keep_best(run: Run, completed: EpochMetrics | VQEpochMetrics) -> None:
+def save_epoch(run: Run, completed: EpochMetrics | VQEpochMetrics) -> None:
+    """Save an epoch that was just completed if a checkpoint is due after it; otherwise keep it if it is the best."""
+    is_last = run.epoch == run.config.max_epochs
+    is_due = is_last or run.epoch % run.config.checkpoint_interval == 0 or is_save_due(run)
+    if is_due or run.unfinished_checkpoint == completed.epoch:
+        save_progress(run, completed)
+    else:
+        _keep_best(run, completed)
+
+
+def _keep_best(run: Run, completed: EpochMetrics | VQEpochMetrics) -> None:
     """Keep a snapshot of an epoch in memory if it is the best so far; it is written with the next checkpoint."""
     if run.ranks.is_first and completed.val_loss < run.best.val_loss:
         before = run.best.checkpoint if run.best.state == "in memory" else None
-        run.best = BestEpoch(completed.epoch, completed.val_loss, snapshot(run, completed, before))
+        run.best = BestCheckpoint(completed.epoch, completed.val_loss, snapshot(run, completed, before))
 
 
 def write_best(run: Run) -> None:
@@ -71,7 +87,7 @@ def write_best(run: Run) -> None:
     _submit(run, best.epoch, best.checkpoint, best)
 
 
-def _submit(run: Run, epoch: int, data: dict[str, Any], best: BestEpoch | None = None) -> None:
+def _submit(run: Run, epoch: int, data: dict[str, Any], best: BestCheckpoint | None = None) -> None:
     folder, keep = run.folder.checkpoints, run.config.max_checkpoints
 
     def write() -> None:

@@ -16,8 +16,8 @@ from distill.cli.app import main
 from distill.errors import ModelReplacedError
 from distill.generation import generation_service
 from distill.generation.generation_service import GenerateRequest, GenerationService, TransformRequest
-from distill.generation.history import listed_sounds
-from distill.generation.history.kept_weights import kept_weights, weights_id
+from distill.generation.history import sound_history
+from distill.generation.history.kept_weights import kept_weights
 from distill.generation.history.sound_history import GeneratedHistory
 from distill.generation.new_sounds import make_new
 from distill.generation.remake import remake
@@ -56,11 +56,11 @@ def generate(entry: ModelEntry) -> Any:
 
 
 def test_the_id_is_that_of_the_content(entry: ModelEntry, tmp_path: Path) -> None:
-    before = weights_id(open_model(entry.path))
+    before = open_model(entry.path).weights_id()
     copy = shutil.copy(entry.path, tmp_path / "renamed.distill")
-    assert weights_id(open_model(copy)) == before
+    assert open_model(copy).weights_id() == before
     train_on(entry)
-    assert weights_id(open_model(entry.path)) != before
+    assert open_model(entry.path).weights_id() != before
 
 
 def test_weights_that_generated_something_are_kept(entry: ModelEntry) -> None:
@@ -81,7 +81,7 @@ def test_weights_are_kept_although_the_list_is_read_just_before_the_sound_is_in_
     add = GeneratedHistory.add
 
     def read_first(history: GeneratedHistory, sounds: Any) -> None:
-        listed_sounds.list_sounds()  # as another page does, which deletes the weights of no recipe
+        sound_history.list_sounds()  # as another page does, which deletes the weights of no recipe
         add(history, sounds)
 
     monkeypatch.setattr(GeneratedHistory, "add", read_first)
@@ -93,7 +93,7 @@ def test_weights_are_kept_although_the_list_is_read_just_before_the_sound_is_in_
     else:
         assert main(["sample", str(entry.path), "--count", "1", "--out", str(tmp_path)]) == 0
     assert len(GeneratedHistory().list()) == 1
-    assert kept_weights(weights_id(open_model(entry.path))) is not None
+    assert kept_weights(open_model(entry.path).weights_id()) is not None
 
 
 def test_weights_that_are_gone_are_an_error_and_the_nearest_are_offered(
@@ -109,7 +109,7 @@ def test_weights_that_are_gone_are_an_error_and_the_nearest_are_offered(
     again: list[Any] = []
     generation_service.make_again(sound.entry, again.append, Event(), takes_nearest=True)
     made = next(news.sound for news in again if hasattr(news, "sound"))
-    assert made.recipe.weights == weights_id(open_model(entry.path))
+    assert made.recipe.weights == open_model(entry.path).weights_id()
     assert made.recipe.id != sound.recipe.id, "another sound, beside the first one"
     assert made.path != sound.path
 
@@ -122,10 +122,10 @@ def test_a_recipe_of_an_older_version_takes_the_model_of_its_id(entry: ModelEntr
 
 def test_kept_weights_go_with_their_last_sound(entry: ModelEntry) -> None:
     sound = generate(entry)
-    listed_sounds.list_sounds()
+    sound_history.list_sounds()
     assert kept_weights(sound.recipe.weights) is not None
     GeneratedHistory().forget(sound.recipe)
-    listed_sounds.list_sounds()
+    sound_history.list_sounds()
     assert kept_weights(sound.recipe.weights) is None
 
 
@@ -134,11 +134,11 @@ def test_a_history_that_cannot_be_read_costs_no_weights(entry: ModelEntry) -> No
     history = GeneratedHistory().file
     history.rename(history.with_name("aside"))
     history.mkdir()  # any error of access
-    assert listed_sounds.list_sounds() == ()
+    assert sound_history.list_sounds() == ()
     assert kept_weights(sound.recipe.weights) is not None
     history.rmdir()
     history.with_name("aside").rename(history)
-    assert [listed.recipe for listed in listed_sounds.list_sounds()] == [sound.recipe]
+    assert [listed.recipe for listed in sound_history.list_sounds()] == [sound.recipe]
 
 
 def test_weights_are_kept_for_each_sound_also_after_they_were_tidied(entry: ModelEntry) -> None:
@@ -149,7 +149,7 @@ def test_weights_are_kept_for_each_sound_also_after_they_were_tidied(entry: Mode
         sound = next(news.sound for news in sounds if hasattr(news, "sound"))
         assert kept_weights(sound.recipe.weights) is not None
         GeneratedHistory().forget(sound.recipe)
-        listed_sounds.list_sounds()
+        sound_history.list_sounds()
         assert kept_weights(sound.recipe.weights) is None
 
 

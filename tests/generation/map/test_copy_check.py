@@ -8,7 +8,7 @@ import soundfile
 import soxr
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, decode_sound
-from distill.generation.map.copy_check import COPY_CORRELATION, OwnSounds
+from distill.generation.map.copy_check import COPY_CORRELATION, CopySearch
 
 RATE = SAMPLE_RATE
 
@@ -27,8 +27,8 @@ def strike(seed: int, seconds: float = 0.6) -> FloatArray:
 
 
 @pytest.fixture(scope="module")
-def own() -> OwnSounds:
-    return OwnSounds((number, strike(number, 0.4 + 0.5 * number)) for number in range(8))
+def own() -> CopySearch:
+    return CopySearch((number, strike(number, 0.4 + 0.5 * number)) for number in range(8))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def own() -> OwnSounds:
     ],
     ids=["softer", "later", "cut", "semitone up", "semitone down", "noise", "inverted"],
 )
-def test_a_copy_is_found(own: OwnSounds, change: "object") -> None:
+def test_a_copy_is_found(own: CopySearch, change: "object") -> None:
     assert callable(change)
     for number in (0, 5, 7):
         made = np.asarray(change(strike(number, 0.4 + 0.5 * number), np.random.default_rng(1)), np.float32)
@@ -53,7 +53,7 @@ def test_a_copy_is_found(own: OwnSounds, change: "object") -> None:
         assert match.correlation >= COPY_CORRELATION
 
 
-def test_another_sound_is_no_copy(own: OwnSounds) -> None:
+def test_another_sound_is_no_copy(own: CopySearch) -> None:
     for seed in range(100, 106):
         assert own.find(strike(seed)).correlation < 0.9
     noise = np.random.default_rng(5).standard_normal(RATE).astype(np.float32)
@@ -61,15 +61,15 @@ def test_another_sound_is_no_copy(own: OwnSounds) -> None:
 
 
 def test_nothing_to_compare(tmp_path: Path) -> None:
-    assert OwnSounds([]).find(strike(0)).number == -1
-    silent = OwnSounds([(3, np.zeros(RATE, np.float32))])
+    assert CopySearch([]).find(strike(0)).number == -1
+    silent = CopySearch([(3, np.zeros(RATE, np.float32))])
     assert silent.find(strike(0)).correlation < 0.5
     assert silent.find(np.zeros(RATE, np.float32)).number == -1
     assert silent.find(np.ones(3, np.float32)).number == -1
     path, other = tmp_path / "a.wav", tmp_path / "b.wav"
     soundfile.write(path, strike(2), RATE)
     other.write_text("no sound")
-    found = OwnSounds.of_files({4: path, 5: other, 6: tmp_path / "missing.wav"}).find(strike(2))
+    found = CopySearch.of_files({4: path, 5: other, 6: tmp_path / "missing.wav"}).find(strike(2))
     assert found.number == 4
     assert found.correlation > 0.99
 
@@ -86,7 +86,7 @@ def test_no_more_is_decoded_than_is_held(tmp_path: Path, monkeypatch: pytest.Mon
         return decode_sound(path)
 
     monkeypatch.setattr("distill.generation.map.copy_check.decode_sound", decode)
-    own = OwnSounds.of_files(files)
+    own = CopySearch.of_files(files)
     assert decoded == [files[0], files[1]]
     assert own.find(strike(0)).number == 0
     assert own.find(strike(1)[: RATE // 3]).number == 1

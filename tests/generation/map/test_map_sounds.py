@@ -20,8 +20,8 @@ from distill.config.training import TrainingConfig
 from distill.errors import DistillError, LibraryError, ModelFileError, SoundError
 from distill.generation.generation_service import Progress, SoundReady, make_again
 from distill.generation.history.sound_history import GeneratedHistory
-from distill.generation.kits.kit_plan import KitPlan
-from distill.generation.map.copy_check import OwnSounds
+from distill.generation.kits.kit_sounds import KitPlan
+from distill.generation.map.copy_check import CopySearch
 from distill.generation.map.json_and_svg import map_svg, map_table
 from distill.generation.map.map_recipes import map_id, recipe_at
 from distill.generation.map.map_session import MapSession
@@ -256,16 +256,16 @@ def test_a_session_can_be_used_while_own_sounds_are_read(
     session, reads = MapSession(), list[int]()
     model = trained[1] / "model.distill"
 
-    def read(files: Mapping[int, Path]) -> OwnSounds:
+    def read(files: Mapping[int, Path]) -> CopySearch:
         reads.append(len(files))
         worker = threading.Thread(target=session.open, args=(model,))  # waits for the lock, if it is held
         if len(reads) == 1:
             worker.start()
             worker.join(30)
             assert not worker.is_alive()
-        return OwnSounds([])
+        return CopySearch([])
 
-    monkeypatch.setattr(OwnSounds, "of_files", read)
+    monkeypatch.setattr(CopySearch, "of_files", read)
     try:
         own = session.open(model).files[0]
         for expected in (1, 2, 2):

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill import paths
-from distill.generation import same_seed_sounds
+from distill.generation import audition_samples
 from distill.gui.compare.compared_sounds_model import COMPARED_FILE_ROLE, HEARD_ROLE
 from distill.gui.compare.dialog import CompareDialog
 from distill.gui.plots.axes import AXIS_WIDTH
@@ -146,7 +146,7 @@ def test_sounds_of_a_seed(
     def sounds(model_file: Path, name: str, seed: int, count: int) -> list[Path]:
         return [runs[0] / "previews" / f"{name} {seed} {number}.wav" for number in range(count)]
 
-    monkeypatch.setattr(same_seed_sounds, "_sounds", sounds)
+    monkeypatch.setattr(audition_samples, "_seed_samples", sounds)
     before = dialog.table.rowCount()
     dialog.seed.setValue(9)
     dialog.generate.click()

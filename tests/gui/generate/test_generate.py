@@ -19,7 +19,7 @@ from distill.audio.decoding.wav_writer import write_wav
 from distill.generation import new_sounds
 from distill.generation.generated_sound import GeneratedSound
 from distill.generation.history.kept_weights import kept_weights
-from distill.generation.history.sound_history import GeneratedHistory, generated_dir
+from distill.generation.history.sound_history import GeneratedHistory
 from distill.generation.recipe import NEW, TRAINED, Recipe, read_recipe
 from distill.gui.generate import new_sounds_form
 from distill.gui.generate.history_model import FACTS_ROLE
@@ -276,7 +276,7 @@ def test_cancelling_keeps_what_is_ready(
     qtbot.waitUntil(lambda: not panel.generate_button.is_settling, timeout=PATIENCE)
     QTest.mouseClick(panel.cancel, Qt.MouseButton.LeftButton)
     assert panel.make.isEnabled(), "at once: the task ends in the background"
-    qtbot.waitUntil(lambda: sorted(files(panel)) == sorted(generated_dir().glob("*.wav")), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: sorted(files(panel)) == sorted(paths.generated_dir().glob("*.wav")), timeout=PATIENCE)
     assert 0 < panel.history.table.rowCount() < 64
     assert not panel.generate_button.progress.isVisible()
     assert window.focusWidget() is panel.make
@@ -313,7 +313,7 @@ def test_many_sounds_appear_as_they_come_and_cancel_is_at_once(
     go_on.set()
     await_sounds(panel, qtbot, 3)
     qtbot.wait(200)
-    assert sorted(files(panel)) == sorted(generated_dir().glob("*.wav"))
+    assert sorted(files(panel)) == sorted(paths.generated_dir().glob("*.wav"))
     assert len(files(panel)) == 3
 
 

@@ -13,9 +13,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
+from distill import paths
 from distill.audio.decoding.wav_writer import write_wav
-from distill.generation.history.listed_sounds import ListedSound
-from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory, generated_dir
+from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory, ListedSound
 from distill.generation.recipe import MAPPED, NEW, TRANSFORMED, Recipe
 from distill.gui.desktop import system_trash
 from distill.gui.desktop.dialog_folders import StartFolders
@@ -45,7 +45,7 @@ def keep(recipes: list[Recipe]) -> list[Path]:
     """Write generated sounds as the program keeps them, and return their files."""
     made = []
     for n, one in enumerate(recipes):
-        path = generated_dir() / f"{one.kind}_seed{one.seed}_{one.number:02d} {n}.wav"
+        path = paths.generated_dir() / f"{one.kind}_seed{one.seed}_{one.number:02d} {n}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_wav(path, tone(n, 0.1))
         made.append(GeneratedEntry(path, one))
@@ -284,7 +284,7 @@ def test_one_sees_where_a_made_sound_lies(
     assert show is not None
     assert (show.text(), show.isEnabled()) == ("Show in folder", True)
     show.trigger()
-    qtbot.waitUntil(lambda: file_manager.shown == [str(generated_dir())])
+    qtbot.waitUntil(lambda: file_manager.shown == [str(paths.generated_dir())])
 
 
 def test_a_sound_is_renamed_in_the_list(

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill import paths
-from distill.generation.history import listed_sounds
+from distill.generation.history import sound_history
 from distill.generation.map.shown_map import Position
 from distill.generation.recipe import MAPPED, Recipe
 from distill.gui.generate.history_model import FACTS_ROLE
@@ -162,7 +162,7 @@ def test_what_is_made_on_the_page_is_among_the_generated_sounds(
 ) -> None:
     def sound_at(position: Position, moves: Mapping[str, float]) -> Path:
         made = Recipe(MAPPED, "ab" * 16, "Glass bells", positions=(position,), moves=tuple(moves.items()), map="c" * 32)
-        return listed_sounds.keep("bell + bell", tone(0.2).astype(np.float32), made).path
+        return sound_history.keep("bell + bell", tone(0.2).astype(np.float32), made).path
 
     monkeypatch.setattr(session, "sound_at", sound_at)
     play.page.map.position_chosen.emit(0.5, 0.25)

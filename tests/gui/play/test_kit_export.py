@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from distill.generation.kits import kit_sounds
-from distill.generation.kits.kit_plan import KitPlan
+from distill.generation.kits.kit_sounds import KitPlan
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.main_window import MainWindow
 from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from distill.files import write_whole
-from distill.generation.kits.kit_plan import KitPlan
+from distill.generation.kits.kit_sounds import KitPlan
 from distill.generation.map.newness import COPY, NEW, JudgedSound, Verdict
 from distill.generation.map.shown_map import ShownMap
 from distill.gui.play.export import presenter as export_presenter

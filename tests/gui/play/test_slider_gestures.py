@@ -12,8 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QSlider, QStyle, QStyleOptionSlider
 from pytestqt.qtbot import QtBot
 
-from distill.generation.history.listed_sounds import keep, set_stars
-from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory
+from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory, keep, set_stars
 from distill.generation.map.shown_map import Position, ShownMap
 from distill.generation.recipe import MAPPED, VARIED, Recipe
 from distill.gui.play import presenter, slider_gestures

@@ -19,7 +19,7 @@ from distill.audio.decoding.sound_fix import SoundFix
 from distill.config.family_catalog import family_info
 from distill.config.training import VQVAEConfig
 from distill.events import Health, VQEpochMetrics, VQStepMetrics
-from distill.generation.codebook_usage import Code, read_use, write_code
+from distill.generation.codebooks import Code, read_use, write_code
 from distill.gui.engine.run_state import RunState
 from distill.gui.plots.codebook.strip import CODE_ROLE, SHARE_ROLE, CodeTable
 from distill.gui.window.main_window import MainWindow
@@ -325,9 +325,7 @@ def test_a_run_without_a_model_has_no_strip_and_a_damaged_one_is_told(
     assert window.plots.codebook.strip.isHidden()
 
 
-def test_the_window_does_not_look_for_the_model_of_a_run(
-    window: MainWindow, finished_run: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_window_does_not_look_for_the_model_of_a_run(window: MainWindow, finished_run: Path, qtbot: QtBot) -> None:
     threads: list[threading.Thread] = []
 
     class NotedPath(type(Path())):  # type: ignore[misc]
@@ -335,8 +333,7 @@ def test_the_window_does_not_look_for_the_model_of_a_run(
             threads.append(threading.current_thread())
             return False
 
-    monkeypatch.setattr("distill.gui.plots.codebook.presenter.model_file", NotedPath)
-    window.codes.show_run(finished_run)
+    window.codes.show_run(NotedPath(finished_run))
     qtbot.waitUntil(lambda: bool(threads), timeout=PATIENCE)
     assert threading.main_thread() not in threads
     qtbot.waitUntil(lambda: window.codes._counting is None, timeout=PATIENCE)

@@ -24,7 +24,7 @@ from pytestqt.qtbot import QtBot
 from distill import __version__, diagnostics, paths
 from distill.errors import SoundError
 from distill.generation.history.sound_history import GeneratedEntry
-from distill.generation.kits.kit_plan import KitPlan
+from distill.generation.kits.kit_sounds import KitPlan
 from distill.generation.recipe import NEW, Recipe
 from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.engine.run_state import RunState

@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from distill.models.priors.window_prior import WindowPrior, WindowTable, window_count
+from distill.models.priors.window_prior import WindowPrior, WindowTable
+from distill.models.synthesis.window_blend import window_count
 
 
 def table(dim: int = 3) -> WindowTable:

@@ -1,37 +1,20 @@
-"""Identifies the weights of a model by their content, and keeps the files of those that sounds were generated with.
+"""Keeps the model files with whose weights sounds were generated, by the content ids of the weights.
 
 A model file is replaced when its run is resumed, but a recipe needs the weights that it was generated with.  A hard
 link beside the generated sounds keeps them, and takes no space as long as the library has the same file.
 """
 
-import hashlib
 import logging
 import os
 import shutil
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from distill import paths
 from distill.files import write_whole
-from distill.generation.history.sound_history import generated_dir
 from distill.models.file_format import SUFFIX
 
-if TYPE_CHECKING:
-    from distill.models.inference import OpenModel
-
 log = logging.getLogger(__name__)
-
-
-def weights_id(model: "OpenModel") -> str:
-    """Return the content id of everything that a model generates with: network, prior, detail and stereo images."""
-    import torch
-
-    digest = hashlib.blake2b(digest_size=16)
-    for part in (model.model, model.parts.prior, model.parts.detail, model.parts.stereo):
-        for name, value in sorted(part.state_dict().items()) if part is not None else ():
-            digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def keep_weights(model_file: Path, weights: str) -> None:
@@ -70,7 +53,7 @@ def tidy_weights(used: Collection[str]) -> None:
 
 
 def _folder() -> Path:
-    return generated_dir() / "models"
+    return paths.generated_dir() / "models"
 
 
 def _file_of(weights: str) -> Path:

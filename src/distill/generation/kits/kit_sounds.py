@@ -1,25 +1,68 @@
-"""The sounds of a kit: new ones, or those of files, each with its round-robins and velocity layers."""
+"""The sounds of a kit: new ones, or those of files, each with the round-robins and velocity layers of a plan.
+
+No torch until a sound is made.
+"""
 
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, decode_sound
+from distill.errors import ConfigurationError
 from distill.generation.generated_sound import GenerationCancelled
-from distill.generation.kits.kit_plan import KitPlan
 from distill.generation.kits.kit_writer import KitSound, Layer, single
-from distill.generation.new_sounds import make_new
 from distill.generation.recipe import read_recipe
 from distill.generation.source_limits import MOST_SOURCE_S, sound_named
-from distill.models.inference import OpenModel
+
+if TYPE_CHECKING:
+    from distill.models.inference import OpenModel
+
+#: Most versions that are played in turn, and most ranges of velocity.
+MOST_TURNS, MOST_LAYERS = 8, 4
+#: Distance of a sound's versions from it: 0 is its copy, 1 an unrelated sound.
+VARIATION_STRENGTH = 0.2
+
+
+@dataclass(frozen=True)
+class KitPlan:
+    """What a kit is made of.
+
+    Attributes
+    ----------
+    count
+        Number of sounds.
+    turns
+        Versions of each sound that are played in turn (round-robins).
+    layers
+        Ranges of velocity with versions of their own.  Darker versions answer softer notes.
+    strength
+        Distance of the versions from the sound, 0 to 1.
+
+    Raises
+    ------
+    ConfigurationError
+        A number is out of range.
+    """
+
+    count: int = 16
+    turns: int = 2
+    layers: int = 2
+    strength: float = VARIATION_STRENGTH
+
+    def __post_init__(self) -> None:
+        for name, value, most in (("turns", self.turns, MOST_TURNS), ("layers", self.layers, MOST_LAYERS)):
+            if not 1 <= value <= most:
+                raise ConfigurationError(f"{name} must be a number from 1 to {most}, not {value!r}.")
+        if not 0.0 < self.strength <= 1.0:
+            raise ConfigurationError(f"strength must be above 0 and at most 1, not {self.strength!r}.")
 
 
 def kit_sounds(
-    model: OpenModel,
+    model: "OpenModel",
     model_file: Path,
     plan: KitPlan,
     seed: int | None = None,
@@ -45,6 +88,8 @@ def kit_sounds(
     GenerationCancelled
         ``cancel_event`` was set.
     """
+    from distill.generation.new_sounds import make_new
+
     sounds = []
     for new in make_new(model, model_file, plan.count, seed, cancel_event=cancel_event, mono=True):
         if cancel_event is not None and cancel_event.is_set():
@@ -55,7 +100,7 @@ def kit_sounds(
     return sounds
 
 
-def sound_of_file(model: OpenModel | None, path: Path, plan: KitPlan, seed: int) -> KitSound:
+def sound_of_file(model: "OpenModel | None", path: Path, plan: KitPlan, seed: int) -> KitSound:
     """Return a sound for a kit, in versions if the open model has made it and it is not too long to be varied."""
     recipe = read_recipe(path)
     with sound_named(path):
@@ -68,13 +113,15 @@ def sound_of_file(model: OpenModel | None, path: Path, plan: KitPlan, seed: int)
     return in_versions(model, audio, plan, seed, comment)
 
 
-def in_versions(model: OpenModel, audio: FloatArray, plan: KitPlan, seed: int, comment: str = "") -> KitSound:
+def in_versions(model: "OpenModel", audio: FloatArray, plan: KitPlan, seed: int, comment: str = "") -> KitSound:
     """Return a sound ``[N]`` for a kit with the variations that the plan asks for beside it."""
     return KitSound(tuple(_layers([audio, *_variations(model, audio, plan, seed)], plan)), comment)
 
 
-def _variations(model: OpenModel, audio: FloatArray, plan: KitPlan, seed: int) -> list[FloatArray]:
+def _variations(model: "OpenModel", audio: FloatArray, plan: KitPlan, seed: int) -> list[FloatArray]:
     """Return as many variations of a sound as the plan needs beside the sound itself."""
+    import torch
+
     needed = plan.turns * plan.layers - 1
     if not needed:
         return []
@@ -84,10 +131,10 @@ def _variations(model: OpenModel, audio: FloatArray, plan: KitPlan, seed: int) -
 def _layers(versions: list[FloatArray], plan: KitPlan) -> Iterator[Layer]:
     """Yield the layers from soft to loud, which get the versions from dark to bright."""
     ordered = sorted(versions, key=brightness)
-    edges = np.linspace(0, 127, plan.layers + 1).round().astype(int).tolist()
+    velocities = np.linspace(0, 127, plan.layers + 1).round().astype(int).tolist()
     for number in range(plan.layers):
         takes = tuple(ordered[number * plan.turns : (number + 1) * plan.turns])
-        yield Layer(takes, edges[number] + 1, edges[number + 1])
+        yield Layer(takes, velocities[number] + 1, velocities[number + 1])
 
 
 def brightness(audio: FloatArray) -> float:

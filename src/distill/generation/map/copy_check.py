@@ -54,8 +54,8 @@ class Match(NamedTuple):
     number: int
 
 
-class OwnSounds:
-    """The user's own sounds, ready to be compared with.
+class CopySearch:
+    """Finds the place of the user's own sounds that a sound is a copy of.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class OwnSounds:
     def __init__(self, sounds: Iterable[tuple[int, FloatArray]]) -> None:
         line, owner, most = [np.zeros(0, np.float32)], [np.zeros(0, np.int32)], _MOST_SECONDS * RATE
         for number, audio in sounds:
-            low = _at(audio, 0)[:most]
+            low = _resampled(audio, 0)[:most]
             most -= len(low)
             line += [np.zeros(PART_SAMPLES, np.float32), low]
             owner.append(np.full(PART_SAMPLES + len(low), number, np.int32))
@@ -81,7 +81,7 @@ class OwnSounds:
         self._energy = np.concatenate([[0.0], np.cumsum(padded.astype(np.float64) ** 2)])
 
     @classmethod
-    def of_files(cls, files: Mapping[int, Path]) -> "OwnSounds":
+    def of_files(cls, files: Mapping[int, Path]) -> "CopySearch":
         """Return the sounds of some files, by their numbers; a file that cannot be read is passed over."""
         return cls(_decoded(files))
 
@@ -91,7 +91,7 @@ class OwnSounds:
         if not len(self._owner) or len(audio) < 100 or not float(np.abs(audio).max(initial=0.0)):
             return best
         for semitones, skipped in _LOOKED_FOR:
-            match = self._find(_loudest_part(_at(audio[skipped:], semitones)))
+            match = self._find(_loudest_part(_resampled(audio[skipped:], semitones)))
             best = max(best, match)
         return best
 
@@ -123,7 +123,7 @@ def _decoded(files: Mapping[int, Path]) -> Iterator[tuple[int, FloatArray]]:
             yield number, decode_sound(path)
 
 
-def _at(audio: FloatArray, semitones: int) -> NDArray[np.float32]:
+def _resampled(audio: FloatArray, semitones: int) -> NDArray[np.float32]:
     """Return a sound at `RATE`, played this much higher, at full scale."""
     low = soxr.resample(np.ascontiguousarray(audio, np.float32), SAMPLE_RATE * 2 ** (semitones / 12), RATE)
     scaled: NDArray[np.float32] = (low / max(float(np.abs(low).max(initial=0.0)), 1e-9)).astype(np.float32)

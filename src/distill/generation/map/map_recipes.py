@@ -10,7 +10,6 @@ from torch import Tensor
 
 from distill.audio.decoding.sound_file import FloatArray
 from distill.errors import ModelFileError
-from distill.generation.history.kept_weights import weights_id
 from distill.generation.map.map_sounds import Position, long_sound_along, map_of, sliders_of, sound_at
 from distill.generation.mono_or_stereo import as_audio, channels_of, own_channels
 from distill.generation.recipe import ALONG, MAPPED, Recipe
@@ -35,7 +34,7 @@ def map_id(model: OpenModel) -> str:
     """
     digest = hashlib.blake2b(digest_size=16)
     analysis = getattr(model, "analysis", None) if sliders_of(model) is not None else None
-    for part in (weights_id(model), map_of(model).to_file(), analysis):
+    for part in (model.weights_id(), map_of(model).to_file(), analysis):
         _add(digest, part)
     return digest.hexdigest()
 
@@ -77,7 +76,7 @@ def _recipe(
     corners = tuple((round(float(x), _DECIMALS), round(float(y), _DECIMALS)) for x, y in positions)
     return Recipe(
         kind, model.metadata.model_id, model.metadata.name, str(model_file.absolute()), positions=corners, map=identity,
-        weights=weights_id(model), channels=channels_of(model), **settings,
+        weights=model.weights_id(), channels=channels_of(model), **settings,
     )  # fmt: skip
 
 

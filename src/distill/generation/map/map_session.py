@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from distill.audio.decoding.sound_file import FloatArray
 from distill.errors import Cancelled, DistillError
-from distill.generation.history.kept_weights import keep_weights, weights_id
-from distill.generation.history.listed_sounds import keep
-from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory
-from distill.generation.kits.kit_plan import KitPlan
+from distill.generation.history.kept_weights import keep_weights
+from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory, keep
+from distill.generation.kits.kit_sounds import KitPlan
 from distill.generation.kits.kit_writer import Kit, KitSound, check_folder, write_kit
 from distill.generation.map.newness import JudgedSound, Verdict, newness_word
 from distill.generation.map.shown_map import Position, ShownMap, Slider
@@ -27,7 +26,7 @@ from distill.names import plain_name
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from distill.generation.map.copy_check import OwnSounds
+    from distill.generation.map.copy_check import CopySearch
     from distill.models.inference import OpenModel
 
 
@@ -61,8 +60,8 @@ class MapSession:
         self._noting = threading.Lock()  # for what is known: a file is either handed out or discarded
         self._superseded: set[Path] = set()
         self._shown: ShownMap | None = None
-        self._own: tuple[ShownMap, OwnSounds] | None = None
-        self._own_lock = threading.Lock()
+        self._copies: tuple[ShownMap, CopySearch] | None = None
+        self._copies_lock = threading.Lock()
 
     def open(self, model_file: Path) -> ShownMap:
         """Open a model and return its map.
@@ -86,7 +85,7 @@ class MapSession:
             sliders = sliders_of(model)
             self._map_id = map_id(model)
             self._model, self._file = model, model_file
-            for identity in (self._map_id, weights_id(model)):
+            for identity in (self._map_id, model.weights_id()):
                 keep_weights(model_file, identity)  # a resumed run replaces the file
         files = find_sounds(shown.fingerprints, sounds_of_runs(model_file))
         names = {fingerprint: path.stem for fingerprint, path in files.items()}
@@ -102,7 +101,7 @@ class MapSession:
             tuple(Slider(d.name, d.help, d.strength) for d in sliders.directions) if sliders else (),
             MOST_AMOUNT,
         )
-        self._shown, self._own = result, None
+        self._shown, self._copies = result, None
         return result
 
     def sound_at(self, position: Position, moves: Mapping[str, float]) -> Path:
@@ -247,22 +246,22 @@ class MapSession:
             audio = _mono(path)
             number, newness = nearest_training_sound(model, index, audio)
         # Outside of the lock: the next sound need not wait.
-        match = self._own_sounds(shown).find(audio[0].numpy())
+        match = self._copy_search(shown).find(audio[0].numpy())
         is_copy = match.correlation >= COPY_CORRELATION
         if is_copy:
             number = match.number
         name = shown.names[number] if 0 <= number < len(shown.names) else ""
         return JudgedSound(path, Verdict(newness_word(newness, is_copy), name, shown.files.get(number)))
 
-    def _own_sounds(self, shown: ShownMap) -> "OwnSounds":
-        """Return the own sounds of a map, which are read once."""
-        from distill.generation.map.copy_check import OwnSounds
+    def _copy_search(self, shown: ShownMap) -> "CopySearch":
+        """Return the search among the own sounds of a map, which are read once."""
+        from distill.generation.map.copy_check import CopySearch
 
-        with self._own_lock:
-            if self._own is not None and self._own[0] is shown:
-                return self._own[1]
-            found = OwnSounds.of_files(shown.files)
-            self._own = (shown, found) if shown is self._shown else None  # another model may be open by now
+        with self._copies_lock:
+            if self._copies is not None and self._copies[0] is shown:
+                return self._copies[1]
+            found = CopySearch.of_files(shown.files)
+            self._copies = (shown, found) if shown is self._shown else None  # another model may be open by now
             return found
 
     def export_kit(
@@ -364,7 +363,7 @@ class MapSession:
         **settings: Any,
     ) -> list[Path]:
         """Return the files, called ``names``, of what the model makes of a sound; raises `Cancelled` if that is set."""
-        from distill.generation.varied_sounds import make_from_sound
+        from distill.generation.vary_morph_extend import make_from_sound
 
         with self._lock, _readable_numbers():
             for path in (source, second):

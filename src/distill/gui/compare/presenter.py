@@ -6,7 +6,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
-from distill.generation.same_seed_sounds import same_seed
+from distill.generation.audition_samples import same_seed_samples
 from distill.gui.background.background_tasks import BackgroundTask
 from distill.gui.compare.dialog import SEEDED, CompareDialog
 from distill.gui.engine.engine_protocol import EngineSource
@@ -100,7 +100,7 @@ class ComparePresenter(QObject, WindowPart):
 
         def work(_progress: object, cancel: object) -> list[SameSound]:
             engine()  # waits for the import of torch
-            return same_seed(runs, seed, SEEDED, cancel_event=cancel)  # type: ignore[arg-type]
+            return same_seed_samples(runs, seed, SEEDED, cancel_event=cancel)  # type: ignore[arg-type]
 
         dialog.show_generating(True)
         dialog.show_problem("")

@@ -4,7 +4,7 @@ from PySide6.QtCore import QCoreApplication, QModelIndex, QPersistentModelIndex,
 from PySide6.QtGui import QColor, QFont, QPainter
 from PySide6.QtWidgets import QStyle, QStyleOptionViewItem, QWidget
 
-from distill.generation.history.listed_sounds import ListedSound
+from distill.generation.history.sound_history import ListedSound
 from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.lists.list_model import ITEM_ROLE, MARKED_ROLE
 from distill.gui.lists.renaming_delegate import RenamingDelegate

@@ -14,7 +14,7 @@ from PySide6.QtCore import (
     Signal,
 )
 
-from distill.generation.history.listed_sounds import ListedSound
+from distill.generation.history.sound_history import ListedSound
 from distill.generation.recipe import NEW, RECONSTRUCTED, TRANSFORMED, Recipe
 from distill.gui.generate.recipe_text import recipe_lines, sound_facts
 from distill.gui.lists.list_model import MARKED_ROLE, ListModel

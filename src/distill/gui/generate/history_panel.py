@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QPoint, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QPushButton, QStackedWidget, QToolButton, QWidget
 
-from distill.generation.history.listed_sounds import ListedSound
+from distill.generation.history.sound_history import ListedSound
 from distill.gui.generate.history_model import (
     ALL,
     GENERATE_FORM,

@@ -7,8 +7,8 @@ from typing import Any
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 from distill.errors import DistillError
-from distill.generation.history import listed_sounds
-from distill.generation.history.listed_sounds import ListedSound, Removed
+from distill.generation.history import sound_history
+from distill.generation.history.sound_history import ListedSound, Removed
 from distill.gui.background.background_tasks import TaskQueue, Work
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.desktop.system_trash import move_to_trash
@@ -53,7 +53,7 @@ class HistoryPresenter(QObject):
 
     def refresh(self) -> None:
         """Read the history again."""
-        self._keep(lambda _notify, _cancel: listed_sounds.list_sounds(), self._on_listed)
+        self._keep(lambda _notify, _cancel: sound_history.list_sounds(), self._on_listed)
 
     def undo(self) -> None:
         """Bring back what was deleted last, also if the deletion is still under way."""
@@ -65,25 +65,25 @@ class HistoryPresenter(QObject):
             self._bring_back(self._removed.pop())
 
     def _bring_back(self, removed: tuple[Removed, ...]) -> None:
-        self._keep(lambda _notify, _cancel: listed_sounds.bring_back(removed))
+        self._keep(lambda _notify, _cancel: sound_history.bring_back(removed))
         self.refresh()
 
     def _on_starring_requested(self, sounds: list[ListedSound]) -> None:
         starred = not all(s.entry.starred for s in sounds)
         self._notices.forget(TOPIC)
         self._panel.table.set_starred([s.recipe.id for s in sounds], starred)
-        self._keep(lambda _notify, _cancel: listed_sounds.set_stars([s.entry for s in sounds], starred))
+        self._keep(lambda _notify, _cancel: sound_history.set_stars([s.entry for s in sounds], starred))
 
     def _on_rejecting_requested(self, sounds: list[ListedSound]) -> None:
         rejected = not all(s.entry.rejected for s in sounds)
         self._notices.forget(TOPIC)
         self._panel.table.set_rejected([s.recipe.id for s in sounds], rejected)
-        self._keep(lambda _notify, _cancel: listed_sounds.set_rejected([s.entry for s in sounds], rejected))
+        self._keep(lambda _notify, _cancel: sound_history.set_rejected([s.entry for s in sounds], rejected))
 
     def _on_renamed(self, sound: ListedSound, name: str) -> None:
         self._notices.forget(TOPIC)
         self._keep(
-            lambda _notify, _cancel: listed_sounds.rename(sound.entry, name),
+            lambda _notify, _cancel: sound_history.rename(sound.entry, name),
             lambda path: self._on_file_moved(sound, path),
         )
 
@@ -100,7 +100,7 @@ class HistoryPresenter(QObject):
         self._removing.append(False)
         self._panel.table.remove([s.recipe.id for s in sounds])
         self._keep(
-            lambda _notify, _cancel: listed_sounds.remove([s.entry for s in sounds], _to_trash), self._on_removed
+            lambda _notify, _cancel: sound_history.remove([s.entry for s in sounds], _to_trash), self._on_removed
         )
 
     def _on_removed(self, outcome: tuple[tuple[Removed, ...], DistillError | None]) -> None:

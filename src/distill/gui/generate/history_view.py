@@ -3,7 +3,7 @@
 from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence
 
-from distill.generation.history.listed_sounds import ListedSound
+from distill.generation.history.sound_history import ListedSound
 from distill.gui.generate.history_delegate import HistoryDelegate, star_target
 from distill.gui.generate.history_model import FilteredHistory
 from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native

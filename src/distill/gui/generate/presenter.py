@@ -14,7 +14,7 @@ from distill.audio.file_search import find_sound_files
 from distill.errors import ModelReplacedError
 from distill.generation import generation_service
 from distill.generation.generation_service import AnyRequest, GenerateRequest, GenerationService, Progress, SoundReady
-from distill.generation.history.listed_sounds import ListedSound
+from distill.generation.history.sound_history import ListedSound
 from distill.gui.background.background_tasks import BackgroundTask, Work, end_tasks
 from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.engine.engine_protocol import EngineSource

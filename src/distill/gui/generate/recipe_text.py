@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QCoreApplication
 
-from distill.generation.history.listed_sounds import ListedSound
+from distill.generation.history.sound_history import ListedSound
 from distill.generation.recipe import (
     ALONG,
     EXTENDED,

@@ -114,11 +114,6 @@ def anchor_count(sounds: int) -> int:
     return min(_MOST_ANCHORS, sounds)
 
 
-def window_count(total: float) -> int:
-    """Return how many windows, half a window apart, cover a sound of ``total`` windows."""
-    return 1 + max(0, math.ceil((total - 1.0) * 2 - 1e-6))
-
-
 class WindowPrior(nn.Module):
     """Draws the windows of new sounds, and their lengths.
 
@@ -182,6 +177,21 @@ class WindowPrior(nn.Module):
         prior = cls(dim, width=1, blocks=1)
         prior.flow.fit(torch.zeros(1, dim), torch.ones(1, dim))
         return prior
+
+    @torch.no_grad()
+    def start_from(self, state: Mapping[str, Tensor]) -> bool:
+        """Load the state of the prior of another run; False where it is of another kind.
+
+        Until it is fitted to the sounds of the new run, new sounds have the lengths of those of the other run and begin
+        near them; where its prior keeps no beginnings, they begin anywhere.
+        """
+        own = self.state_dict()
+        taken = {**state, **_as_many_anchors(state, len(self.anchors))}
+        if any(key not in own or own[key].shape != value.shape for key, value in taken.items()):
+            return False
+        self.load_state_dict({**own, **taken})
+        self.flow.is_fitted &= len(state["anchors"]) > 0
+        return True
 
     @property
     def dim(self) -> int:
@@ -402,3 +412,13 @@ def _between(number: float, middle: float, values: tuple[float, float, float]) -
     if number < middle:
         return least + (default - least) * number / middle
     return default + (most - default) * (number - middle) / (1 - middle)
+
+
+def _as_many_anchors(state: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
+    """Return the anchors and their lengths of a prior's state, spread evenly or repeated to another number."""
+    known = len(state["anchors"])
+    if not known:
+        dim = state["anchors"].shape[1]
+        return {"anchors": torch.zeros(count, dim), "anchor_totals": torch.ones(count)}
+    at = torch.linspace(0, known - 1, count).round().long()
+    return {key: state[key][at] for key in ("anchors", "anchor_totals")}

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from distill.config.spectrogram import SpectrogramConfig
 from distill.models.families.family import ModelFamily
+from distill.models.synthesis.window_blend import crossfade
 
 #: Seconds of sound whose phases are found together: memory and the wait for a cancel grow with it.
 SEGMENT_S = 8.0
@@ -93,17 +94,3 @@ def _spans(geometry: SpectrogramConfig, total: int) -> list[tuple[int, int]]:
     length = max(math.ceil(SEGMENT_S * rate / hop), 2 * overlap)
     starts = range(0, max(1, total - overlap), length - overlap)
     return [(start, total if start == starts[-1] else min(total, start + length)) for start in starts]
-
-
-def crossfade(before: Tensor, after: Tensor) -> tuple[Tensor, float]:
-    """Return a fade ``[n]`` from one signal to another at steady energy, and the sign that the second one has in it.
-
-    Signals that are alike are faded by their sum, signals that have nothing in common by their energy, and anything
-    between by how much they have in common.  The second one is turned over where that makes them more alike.
-    """
-    energies = before.square().mean(), after.square().mean()
-    alike = float((before * after).mean() / (energies[0] * energies[1]).sqrt().clamp_min(1e-12))
-    sign = -1.0 if alike < 0 else 1.0
-    ramp = torch.sin((torch.arange(len(before)) + 0.5) / len(before) * (math.pi / 2)).square()
-    gain = ((1 - ramp).square() + ramp.square() + 2 * abs(alike) * ramp * (1 - ramp)).rsqrt()
-    return gain * ((1 - ramp) * before + sign * ramp * after), sign

@@ -13,7 +13,7 @@ from torch import Tensor
 #: Spread of a colour in decibels, at the reaches of `distill.models.priors.window_prior.at_reach`.
 SPREAD_DB = (2.0, 7.5, 9.0)
 #: How broad the hills and valleys of a colour are, as a share of the bands, and cosines that it is made of.
-_BREADTH, _COSINES = 24 / 128, 6
+_COLOUR_BREADTH, _COSINES = 24 / 128, 6
 
 
 def draw_colours(count: int, bands: int, spread_db: float, generator: torch.Generator) -> Tensor:
@@ -31,12 +31,12 @@ def draw_colours(count: int, bands: int, spread_db: float, generator: torch.Gene
     generator
         On the CPU.
     """
-    turns = math.pi * torch.arange(1, _COSINES + 1)
-    weight = torch.exp(-((turns * _BREADTH) ** 2) / 4)
+    frequencies = math.pi * torch.arange(1, _COSINES + 1)
+    weight = torch.exp(-((frequencies * _COLOUR_BREADTH) ** 2) / 4)
     weight = weight * (spread_db / 20) / (weight.square().sum() / 2).sqrt()
     position = (torch.arange(bands) + 0.5) / bands
     drawn = torch.randn(count, _COSINES, generator=generator) * weight
-    return drawn @ torch.cos(turns[:, None] * position)
+    return drawn @ torch.cos(frequencies[:, None] * position)
 
 
 def coloured(features: Tensor, colour: Tensor, floor: float) -> Tensor:

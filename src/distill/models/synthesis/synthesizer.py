@@ -16,10 +16,10 @@ from distill.errors import ModelFileError
 from distill.models.detail_by_example import EVENNESS, DetailStore
 from distill.models.families.family import ModelFamily
 from distill.models.nearest_training_sound import SoundIndex
-from distill.models.priors.window_prior import WindowPrior, at_reach, window_count
+from distill.models.priors.window_prior import WindowPrior, at_reach
 from distill.models.synthesis.features_to_sound import sound_of_features
 from distill.models.synthesis.spectral_colour import SPREAD_DB, coloured, draw_colours
-from distill.models.synthesis.window_blend import blend, cut_windows, window_starts
+from distill.models.synthesis.window_blend import blend, cut_windows, window_count, window_starts
 
 #: Chooses sounds by the points of their first windows; see `Synthesizer.new_sounds`.
 Choose = Callable[[Tensor], Sequence[int]]

@@ -1,4 +1,4 @@
-"""Windows that overlap by half, faded into each other as features.
+"""Fades windows that overlap by half into each other as features, and signals where features cannot be faded.
 
 A model describes a chunk of a second or so.  Chunks that are turned into sound one by one and put together have
 seams, and fading them into each other does not help: their phases are invented for each chunk anew, so that two of
@@ -23,9 +23,19 @@ def window_starts(total: int, frames: int) -> list[int]:
     return list(range(0, max(1, total - frames + step), step))
 
 
+def window_count(total: float) -> int:
+    """Return how many windows, half a window apart, cover a sound of ``total`` windows."""
+    return 1 + max(0, math.ceil((total - 1.0) * 2 - 1e-6))
+
+
+def _rise(length: int) -> Tensor:
+    """Return a ramp ``[length]`` that rises as a squared sine and reaches neither 0 nor 1."""
+    return torch.sin((torch.arange(length) + 0.5) / length * (math.pi / 2)).square()
+
+
 def fade_weights(frames: int, overlap: int) -> Tensor:
     """Return weights ``[frames]`` that rise and fall as a squared sine over ``overlap`` frames, never to zero."""
-    ramp = torch.sin((torch.arange(overlap) + 0.5) / overlap * (math.pi / 2)).square()
+    ramp = _rise(overlap)
     weight = torch.ones(frames)
     weight[:overlap] = ramp
     weight[frames - overlap :] = torch.minimum(weight[frames - overlap :], ramp.flip(0))
@@ -122,3 +132,17 @@ def cut_windows(sound: Tensor, hop: int, chunk: int, frames: int) -> Tensor:
     starts = window_starts(total, frames)
     padded = torch.nn.functional.pad(sound, (0, max(0, starts[-1] * hop + chunk - sound.shape[-1])))
     return torch.stack([padded[:, start * hop : start * hop + chunk] for start in starts])
+
+
+def crossfade(before: Tensor, after: Tensor) -> tuple[Tensor, float]:
+    """Return a fade ``[n]`` from one signal to another at steady energy, and the sign that the second one has in it.
+
+    Signals that are alike are faded by their sum, signals that have nothing in common by their energy, and anything
+    between by how much they have in common.  The second one is turned over where that makes them more alike.
+    """
+    energies = before.square().mean(), after.square().mean()
+    alike = float((before * after).mean() / (energies[0] * energies[1]).sqrt().clamp_min(1e-12))
+    sign = -1.0 if alike < 0 else 1.0
+    ramp = _rise(len(before))
+    gain = ((1 - ramp).square() + ramp.square() + 2 * abs(alike) * ramp * (1 - ramp)).rsqrt()
+    return gain * ((1 - ramp) * before + sign * ramp * after), sign

@@ -1,33 +1,25 @@
-"""Claims the run's folder, and refuses a checkpoint that cannot be resumed."""
+"""Claims the folder of a run, reads the checkpoint that it resumes, and makes its record."""
 
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from distill import paths
 from distill.computing.devices import pick_device
 from distill.config.config_from_model import SHAPE, config_from_model
-from distill.config.family_catalog import config_from_dict
-from distill.config.training import AnyConfig
 from distill.errors import CheckpointError, ConfigurationError, RunFolderError
 from distill.models.families import make_family
 from distill.paths import RUN_MARKER
-from distill.runs.folder import MODEL, FollowedFolder, RunFolder
+from distill.runs.folder import FollowedFolder, RunFolder
 from distill.runs.run_record import RunRecord
 from distill.serialization.checkpoint_reader import read_checkpoint
 from distill.serialization.weight_checks import check_network
+from distill.training.beginning.resumed_state import began_without_checkpoint, check_resumable
 from distill.training.event_sink import EventSink
-from distill.training.run import OpenedRun, RunRequest, is_own
-from distill.training.starting_model.start_point import StartPoint, read_start
-
-#: Settings that a resumed run may change; all others must be those of the checkpoint.
-_FREE_ON_RESUME = frozenset(
-    ("max_epochs", "patience", "checkpoint_interval", "preview_interval", "preview_interval_short", "max_checkpoints",
-     "device", "precision", "num_threads")
-)  # fmt: skip
+from distill.training.run import OpenedRun, RunRequest
+from distill.training.start_point import StartPoint, read_start
 
 
 def open_run(request: RunRequest, emit: EventSink) -> OpenedRun:
@@ -75,10 +67,10 @@ def _claim(request: RunRequest, emit: EventSink) -> OpenedRun:
     checkpoint = None
     if request.resume_checkpoint is not None:
         checkpoint = read_checkpoint(request.resume_checkpoint)
-        _check_resumable(request, request.resume_checkpoint, checkpoint)
+        check_resumable(request, request.resume_checkpoint, checkpoint)
         resuming = request.resumes_own
     else:
-        resuming = _began_without_checkpoint(request.output_dir, request.config)
+        resuming = began_without_checkpoint(request.output_dir, request.config)
     start = _start_point(request, resuming)
     device = _device_of(request)
     family = make_family(request.config)
@@ -140,25 +132,6 @@ def _refuse_among_sounds(request: RunRequest) -> None:
             )
 
 
-def _began_without_checkpoint(folder: Path, config: AnyConfig) -> bool:
-    """Whether the folder holds the same run, ended before its first checkpoint: it may start again.
-
-    One that has a model has had checkpoints, which were deleted since: the model is not to be replaced.
-    """
-    has_begun = any((folder / "checkpoints").glob("*.pt")) or os.path.lexists(folder / MODEL)
-    if has_begun or not (folder / RUN_MARKER).exists():
-        return False
-    return not _changed_settings(RunRecord.load(folder).config, config)
-
-
-def _changed_settings(stored: AnyConfig, wanted: AnyConfig) -> list[str]:
-    """Return the settings in which a run differs from the one that is asked for, of those that it must keep."""
-    if type(stored) is not type(wanted):
-        return ["family"]
-    old, new = stored.to_dict(), wanted.to_dict()
-    return sorted(key for key in old if old[key] != new[key] and key not in _FREE_ON_RESUME)
-
-
 def _record(request: RunRequest, resuming: bool) -> RunRecord:
     sounds = [path.absolute() for path in request.file_paths]
     if resuming and (request.output_dir / RUN_MARKER).exists():
@@ -175,31 +148,6 @@ def _record(request: RunRequest, resuming: bool) -> RunRecord:
         model_name=request.model_name,
         wanted_fixes=dict(request.fixes),
     )
-
-
-def _check_resumable(request: RunRequest, path: Path, checkpoint: dict[str, Any]) -> None:
-    """Refuse a checkpoint of other settings, and one that has all epochs of a run that has ended."""
-    stored = config_from_dict(checkpoint["training_config"])
-    if type(stored) is not type(request.config):
-        raise CheckpointError(f"{path.name} is of the family {stored.family}, not {request.config.family}.")
-    differ = _changed_settings(stored, request.config)
-    if differ:
-        names = ", ".join(differ)
-        raise CheckpointError(f"{path.name} was trained with other settings ({names}); a run keeps its own.")
-    done = checkpoint["epoch"] + ((checkpoint.get("training_state") or {}).get("epoch_completed") is True)
-    left = request.config.max_epochs - done
-    if left < 0 or (left == 0 and _has_ended(request.output_dir, path)):
-        raise CheckpointError(f"{path.name} has done {done} epochs already. Ask for more than that to go on.")
-
-
-def _has_ended(folder: Path, checkpoint: Path) -> bool:
-    """Whether nothing is left to do for the run in the folder but to train more epochs.
-
-    A run that was killed between its last checkpoint and its end has all epochs, but no model file or no final record.
-    """
-    if not is_own(checkpoint, folder) or not (folder / RUN_MARKER).exists():
-        return True
-    return RunRecord.load(folder).status == "finished" and (folder / MODEL).is_file()
 
 
 def save_record(opened: OpenedRun) -> None:

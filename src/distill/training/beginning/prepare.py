@@ -28,8 +28,8 @@ from distill.training.beginning.resumed_state import (
     report_resumed,
 )
 from distill.training.beginning.training_data import spread_items, training_data
-from distill.training.checkpoint import apply_checkpoint
-from distill.training.run import BestEpoch, OpenedRun, Run, TrainingData
+from distill.training.checkpoint import BestCheckpoint, apply_checkpoint
+from distill.training.run import OpenedRun, Run, TrainingData
 from distill.training.steps.eta import STEPS, EtaEstimator
 from distill.training.steps.learning_rate_schedule import CosineFactor, make_scheduler
 
@@ -99,14 +99,14 @@ def _closing_seconds(opened: OpenedRun, data: TrainingData) -> float:
     return closing_seconds(opened.config, len(layout.sounds), layout.chunks, steps, Figures.load())
 
 
-def _best_on_disk(opened: OpenedRun) -> BestEpoch:
+def _best_on_disk(opened: OpenedRun) -> BestCheckpoint:
     """Return the best epoch that the run's folder has a checkpoint of; that of a new run has none."""
     if opened.checkpoint is None:
-        return BestEpoch()
+        return BestCheckpoint()
     known, last = list_checkpoints(opened.folder.checkpoints), opened.checkpoint["epoch"]
     listed = [c for c in known if c["val_loss"] is not None and c["epoch"] <= last]  # later ones are trained again
     best = min(listed, key=lambda c: (c["val_loss"], c["epoch"]), default=None)
-    return BestEpoch() if best is None else BestEpoch(best["epoch"], best["val_loss"])
+    return BestCheckpoint() if best is None else BestCheckpoint(best["epoch"], best["val_loss"])
 
 
 def _begin(opened: OpenedRun, history: AnyHistory) -> None:

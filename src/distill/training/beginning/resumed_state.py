@@ -1,21 +1,83 @@
-"""Where a resumed run stands: what its checkpoint says of position, history and schedule."""
+"""Whether a run can be resumed, and where it stands: its settings, and position, history and schedule."""
 
 import math
+import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
+from distill.config.family_catalog import config_from_dict
+from distill.config.training import AnyConfig
 from distill.errors import CheckpointError
 from distill.events import TrainingNotice
 from distill.metrics_history import AnyHistory
 from distill.paths import RUN_MARKER
+from distill.runs.folder import MODEL
 from distill.runs.run_history import read_history
+from distill.runs.run_record import RunRecord
 from distill.runs.verdict import is_at_its_end
 from distill.training.checkpoint import lacking
-from distill.training.run import OpenedRun, TrainingData
+from distill.training.run import OpenedRun, RunRequest, TrainingData, is_own
 from distill.training.steps.learning_rate_schedule import CosineFactor
+
+#: Settings that a resumed run may change; all others must be those of the checkpoint.
+_FREE_ON_RESUME = frozenset(
+    ("max_epochs", "patience", "checkpoint_interval", "preview_interval", "preview_interval_short", "max_checkpoints",
+     "device", "precision", "num_threads")
+)  # fmt: skip
+
+
+def check_resumable(request: RunRequest, path: Path, checkpoint: dict[str, Any]) -> None:
+    """Refuse a checkpoint of other settings, and one that has all epochs of a run that has ended.
+
+    Raises
+    ------
+    CheckpointError
+        It is one.
+    """
+    stored = config_from_dict(checkpoint["training_config"])
+    if type(stored) is not type(request.config):
+        raise CheckpointError(f"{path.name} is of the family {stored.family}, not {request.config.family}.")
+    differ = _changed_settings(stored, request.config)
+    if differ:
+        names = ", ".join(differ)
+        raise CheckpointError(f"{path.name} was trained with other settings ({names}); a run keeps its own.")
+    done = checkpoint["epoch"] + ((checkpoint.get("training_state") or {}).get("epoch_completed") is True)
+    left = request.config.max_epochs - done
+    if left < 0 or (left == 0 and _has_ended(request.output_dir, path)):
+        raise CheckpointError(f"{path.name} has done {done} epochs already. Ask for more than that to go on.")
+
+
+def _has_ended(folder: Path, checkpoint: Path) -> bool:
+    """Whether nothing is left to do for the run in the folder but to train more epochs.
+
+    A run that was killed between its last checkpoint and its end has all epochs, but no model file or no final record.
+    """
+    if not is_own(checkpoint, folder) or not (folder / RUN_MARKER).exists():
+        return True
+    return RunRecord.load(folder).status == "finished" and (folder / MODEL).is_file()
+
+
+def began_without_checkpoint(folder: Path, config: AnyConfig) -> bool:
+    """Whether the folder holds the same run, ended before its first checkpoint: it may start again.
+
+    One that has a model has had checkpoints, which were deleted since: the model is not to be replaced.
+    """
+    has_begun = any((folder / "checkpoints").glob("*.pt")) or os.path.lexists(folder / MODEL)
+    if has_begun or not (folder / RUN_MARKER).exists():
+        return False
+    return not _changed_settings(RunRecord.load(folder).config, config)
+
+
+def _changed_settings(stored: AnyConfig, wanted: AnyConfig) -> list[str]:
+    """Return the settings in which a run differs from the one that is asked for, of those that it must keep."""
+    if type(stored) is not type(wanted):
+        return ["family"]
+    old, new = stored.to_dict(), wanted.to_dict()
+    return sorted(key for key in old if old[key] != new[key] and key not in _FREE_ON_RESUME)
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,7 @@ from distill.runs.verdict import judge
 from distill.training.checkpoint import get_best_checkpoint
 from distill.training.compute_plan import computing
 from distill.training.ending.model_contents import contents_of_best, further_parts, history_of
-from distill.training.ending.resume_advice import unsaved_text, unwritten_text
-from distill.training.ending.unsaved_model import UnsavedModel
+from distill.training.ending.unsaved_model import UnsavedModel, unsaved_model_text, unwritten_checkpoint_text
 from distill.training.event_sink import EventSink
 from distill.training.run import OpenedRun, Run, RunRequest
 from distill.training.save_progress import append_history, save_progress, take_write_errors, write_best
@@ -151,9 +150,9 @@ def _close(run: Run, outcome: str, error: BaseException | None) -> tuple[_Saved,
     saved = _export(run, outcome == "finished", newest, is_written=not reason)
     text = None if error is None else reason_of(error)
     if saved.path is None and (outcome == "finished" or unwritten is not None) and error is None:
-        outcome, text = UNSAVED, unsaved_text(run, saved.reason or reason, unwritten is not None)
+        outcome, text = UNSAVED, unsaved_model_text(run, saved.reason or reason, unwritten is not None)
     elif reason:
-        run.emit(TrainingNotice("checkpoint", unwritten_text(run, reason), "error"))
+        run.emit(TrainingNotice("checkpoint", unwritten_checkpoint_text(run, reason), "error"))
     elif saved.reason:
         run.emit(TrainingNotice("checkpoint", f"{saved.reason} Resume the run to save it.", "error"))
     if outcome == "finished" and not saved.is_complete:

@@ -10,27 +10,39 @@ import torch
 from torch import Tensor, nn
 
 from distill.audio.cache.sound_cache import CachedSound
+from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.errors import Cancelled, CheckpointError, reason_of
 from distill.events import TrainingNotice
 from distill.models.detail_by_example import MOST_BYTES, bytes_per_chunk
+from distill.models.families.family import ModelFamily
+from distill.models.latent_space.descriptors import decode_chunks
+from distill.models.latent_space.latent_map import fit_map
+from distill.models.latent_space.sliders import fit_analysis
 from distill.models.metadata import ModelMetadata
+from distill.models.model_parts import PRIOR, ModelParts, build_detail, prior_entry
 from distill.models.nearest_training_sound import SoundIndex
 from distill.models.persistence import contents_of_checkpoint
-from distill.models.sound_parts import PRIOR, SoundParts, build_detail, prior_entry
 from distill.models.stereo.image_store import ImageStore
 from distill.training.checkpoint import checkpoint_path, list_checkpoints, read_checkpoint
 from distill.training.data.known_split import split_of_chain
 from distill.training.data.stereo_images import build_images
-from distill.training.ending.map_and_sliders import map_entries
-from distill.training.run import Run
-from distill.training.steps.prior_closing import Closing
-from distill.training.steps.prior_training import spread_by_file
+from distill.training.dataset import FeatureDataset
+from distill.training.run import Run, TrainingData
+from distill.training.steps.prior_training import PriorClosing, spread_by_file
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 #: Most files of which the search for the nearest sound has a chunk where the detail does not have one of each.
 _MOST_INDEXED = 4000
+#: Most chunks on a map.
+_MOST_CHUNKS = 5000
+#: Most chunks that the sliders are fitted on.
+_MOST_ANALYSED = 800
+#: Hexadecimal digits of a sound's content hash that tell the sounds of a map apart.
+_FINGERPRINT_DIGITS = 16
+#: Chunks of a map that are read at a time.
+_CHUNKS_AT_ONCE = 32
 
 
 def history_of(run: Run) -> dict[str, Any]:
@@ -109,7 +121,7 @@ def further_parts(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     own = ~is_variant
     closed = _part(run, "the last steps of its prior", lambda: _close_prior(run, checkpoint, network))
     entries = {} if closed is None else {PRIOR: prior_entry(closed)}
-    parts = SoundParts(
+    parts = ModelParts(
         detail=_part(run, "detail", lambda: build_detail(run.family, network, features, owner, run.device)),
         index=_part(run, "the search for the nearest sound", lambda: _index(run, features[own], owner[own])),
         stereo=_part(run, "its stereo image", lambda: _stereo(run)),
@@ -169,7 +181,7 @@ def _close_prior(run: Run, checkpoint: Mapping[str, Any], network: nn.Module) ->
     def autocast() -> AbstractContextManager[Any]:
         return run.plan.autocast(run.device)
 
-    close = Closing(run.prior, run.family, run.training_data.train_set, run.device, autocast, run.emit.progress)
+    close = PriorClosing(run.prior, run.family, run.training_data.train_set, run.device, autocast, run.emit.progress)
     return close(checkpoint, network)
 
 
@@ -194,3 +206,52 @@ def _index(run: Run, features: Tensor, owner: Tensor) -> SoundIndex:
         features = torch.cat(list(dataset.batches(items.tolist(), run.config.batch_size)))
         owner = owners[items]
     return SoundIndex.build(features, owner)
+
+
+def map_entries(family: ModelFamily, network: nn.Module, data: TrainingData) -> dict[str, Any]:
+    """Return the entries ``map`` and ``latent_analysis`` of the model file of a network, in eval mode.
+
+    The latter is missing where no slider works.
+
+    Parameters
+    ----------
+    family, network
+        The model.
+    data
+        Its training and held-out sounds; both are on the map.
+    """
+    features, sounds, starts, seconds, prints = _map_chunks(data)
+    chunks = decode_chunks(family, network, features)
+    entries = {"map": fit_map(chunks, sounds, starts, seconds, prints).to_file()}
+    every = max(1, len(features) // _MOST_ANALYSED)
+    analysis = fit_analysis(family, network, chunks.every(every))
+    if analysis is not None:
+        entries["latent_analysis"] = analysis.to_file()
+    return entries
+
+
+def _map_chunks(data: TrainingData) -> tuple[Tensor, list[int], list[float], list[float], list[str]]:
+    """Return the features of the sounds' chunks, what each chunk is, and the sounds' fingerprints."""
+    features: list[Tensor] = []
+    sounds: list[int] = []
+    starts: list[float] = []
+    seconds: list[float] = []
+    prints: list[str] = []
+    total = data.train_set.layout.chunks + data.val_set.layout.chunks
+    for dataset in (data.train_set, data.val_set):
+        layout = dataset.layout
+        items = spread_by_file(torch.from_numpy(layout.owner[: layout.chunks]), _map_share(dataset, total))
+        features += dataset.batches(items.tolist(), _CHUNKS_AT_ONCE)
+        for item in items.tolist():
+            sound, chunk, _ = layout.locate(item)
+            start = chunk * layout.chunk_samples
+            sounds.append(len(prints) + layout.sounds.index(sound))
+            starts.append((sound.start + start) / SAMPLE_RATE)  # in its file: it may be a part of that
+            seconds.append(max(1, min(layout.chunk_samples, sound.samples - start)) / SAMPLE_RATE)
+        prints += [sound.content_hash[:_FINGERPRINT_DIGITS] for sound in layout.sounds]
+    return torch.cat(features), sounds, starts, seconds, prints
+
+
+def _map_share(dataset: FeatureDataset, total: int) -> int:
+    """Return how many chunks of a set are on the map."""
+    return max(1, int(dataset.layout.chunks) * min(_MOST_CHUNKS, total) // total)

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from distill.events import EpochMetrics, VQEpochMetrics
 from distill.models.detail_by_example import EVENNESS
 from distill.models.families.family import ModelFamily
+from distill.models.model_parts import build_detail, draw_points
 from distill.models.nearest_training_sound import FEWEST_SOUNDS, describe_texture, kernel_distance
 from distill.models.priors.window_prior import WindowPrior
-from distill.models.sound_parts import build_detail, draw_points
 from distill.training.dataset import FeatureDataset
 
 

@@ -1,14 +1,17 @@
-"""Trains a model's prior beside its network, on the points that the training batches have anyway.
+"""Trains a model's prior: beside its network, on the points of the batches, and alone at the end of the run.
 
 A table keeps the points of each item of the training set as the encoder last gave them.  After each step of the
 network the prior takes one on a draw from the table, in which each sound counts the same, however long it is; the
 parts of a recording with long pauses are sounds of their own (`distill.training.data.audible_regions`).  A run that
 is stopped at any moment therefore has a prior that fits its network.  The other steps follow at the end of the run
-(`distill.training.steps.prior_closing`).
+(`PriorClosing`).
 """
 
 import copy
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,10 +19,11 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from distill.distributed.shared_batch import BatchSlice
+from distill.models.families.family import ModelFamily
 from distill.models.priors.window_prior import WindowPrior, WindowTable
+from distill.runs.estimates.estimate import closing_steps
 from distill.training.dataset import FeatureDataset
-from distill.training.starting_model.starting_prior import load_prior
-from distill.training.steps.training_step import update_unless
+from distill.training.steps.training_step import step_randomness, update_unless
 
 #: Latents that are drawn for a step of the prior.
 BATCH = 128
@@ -31,6 +35,12 @@ LEARNING_RATE, WEIGHT_DECAY, CLIP_NORM = 1.5e-3, 1e-2, 1.0
 MEAN_DECAY = 0.999
 #: Most chunks whose latents are kept.
 MOST_CHUNKS = 16_384
+#: Name of the last phase for people.
+CLOSING_STAGE = "Learning to make new sounds"
+#: Most windows that are encoded for the last phase, and how many at a time.
+_MOST_WINDOWS, _WINDOWS_AT_ONCE = 4096, 64
+#: In the place of an epoch's number in the seed of the last phase's random draws.
+_CLOSING_DRAWS = 2**32 - 1
 
 
 class LatentTable:
@@ -212,7 +222,7 @@ class PriorTraining:
 
     def start_from(self, state: Mapping[str, Tensor]) -> bool:
         """Start with the weights of the prior of another run; False where it is of another kind."""
-        if not load_prior(self.prior, state) or not load_prior(self.averaged, state):
+        if not self.prior.start_from(state) or not self.averaged.start_from(state):
             return False
         self._averaged_over = WARMUP_STEPS
         return True
@@ -284,3 +294,69 @@ class PriorTraining:
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
         self._averaged_over = int(state["averaged_over"])
+
+
+@dataclass(frozen=True)
+class PriorClosing:
+    """The last phase of a run: the prior alone, on the points of the network that is saved.
+
+    While the network trains, its points move, and the prior follows them with a constant learning rate.  When the last
+    epoch is done they stand still: the windows that the batches did not hold are encoded, and the prior goes on with a
+    learning rate that falls to zero.  The phase is a function of a checkpoint and the settings.  It changes nothing of
+    the training, so that a run which is stopped in it begins it again when it is resumed, and a longer run goes on as
+    if there had been no end.
+
+    Attributes
+    ----------
+    training
+        The prior of the run; it is left as it is.
+    family, dataset
+        Of the run.
+    device
+        Where it computes.
+    autocast
+        Returns the context of a forward pass.
+    on_progress
+        Is told the stage, the steps that are done, and all of them.
+    """
+
+    training: PriorTraining
+    family: ModelFamily
+    dataset: FeatureDataset
+    device: torch.device
+    autocast: Callable[[], AbstractContextManager[Any]]
+    on_progress: Callable[[str, int, int], None]
+
+    def __call__(self, checkpoint: Mapping[str, Any], network: nn.Module) -> Mapping[str, Tensor] | None:
+        """Return the state of the prior for the network of a checkpoint, in eval mode; None where there is no phase."""
+        if self.training.closing_steps == 0:
+            return None
+        prior = copy.deepcopy(self.training)
+        stored = (checkpoint.get("training_state") or {}).get("prior")
+        if stored is not None:  # that of an older version has none
+            prior.load_state_dict(stored)
+        self._encode(prior, network)
+        prior.fit()
+        steps = closing_steps(prior.closing_steps * int(checkpoint["step"]), len(self.dataset.layout.sounds))
+        for number, rate in enumerate(_falling(steps)):
+            with step_randomness(self.family.config.seed, _CLOSING_DRAWS, number, self.device):
+                prior.step(rate, self.autocast)
+            self.on_progress(CLOSING_STAGE, number + 1, steps)
+        return prior.averaged.state_dict()
+
+    @torch.no_grad()
+    def _encode(self, prior: PriorTraining, network: nn.Module) -> None:
+        """Put the points of windows that no batch held into the table."""
+        unknown = prior.table.unknown
+        if not len(unknown):  # of sounds of one chunk, the batches hold all
+            return
+        items = unknown[spread_by_file(torch.from_numpy(self.dataset.owner)[unknown], _MOST_WINDOWS)]
+        kept = torch.zeros((), dtype=torch.bool, device=self.device)
+        for part in torch.split(items, _WINDOWS_AT_ONCE):
+            features = next(self.dataset.batches(part.tolist(), _WINDOWS_AT_ONCE)).to(self.device)
+            prior.put(part, *self.family.posterior(network, features), kept)
+
+
+def _falling(steps: int) -> Iterator[float]:
+    """Yield the shares of the learning rate: a cosine that reaches zero with the last step."""
+    return (0.5 * (1 + math.cos(math.pi * (number + 1) / (steps + 1))) for number in range(steps))

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.generation.kits.kit_plan import MOST_LAYERS, MOST_TURNS, KitPlan
+from distill.generation.kits.kit_sounds import MOST_LAYERS, MOST_TURNS, KitPlan
 from distill.gui.widgets import theme
 from distill.gui.widgets.labels import ElidedLabel, field_label
 from distill.gui.widgets.plain_text import plain_tip

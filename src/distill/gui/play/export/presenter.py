@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from distill.errors import DistillError
 from distill.files import write_whole
-from distill.generation.kits.kit_plan import KitPlan
+from distill.generation.kits.kit_sounds import KitPlan
 from distill.generation.kits.kit_writer import free_folder
 from distill.generation.map.map_session import MapSession, WrittenKit
 from distill.gui.background.background_tasks import BackgroundTask, TaskQueue

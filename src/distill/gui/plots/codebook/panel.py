@@ -8,7 +8,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from distill.events import LOW_UTILIZATION, Health
-from distill.generation.codebook_usage import CodebookUse
+from distill.generation.codebooks import CodebookUse
 from distill.gui.plots.codebook.strip import CodebookStrip
 from distill.gui.plots.curve_data import Table
 from distill.gui.plots.curve_style import CurveStyle

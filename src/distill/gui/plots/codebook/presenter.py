@@ -8,12 +8,13 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 
 from distill.files import temporary_folder
-from distill.generation.codebook_usage import Code, CodebookUse, model_file, read_use, write_code
+from distill.generation.codebooks import Code, CodebookUse, read_use, write_code
 from distill.gui.background.background_tasks import BackgroundTask, end_tasks
 from distill.gui.engine.engine_protocol import EngineSource
 from distill.gui.plots.codebook.panel import CodebookView
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.window_part import WindowPart
+from distill.runs.folder import MODEL
 
 #: Topic of the notices about codes.
 TOPIC = "codes"
@@ -75,7 +76,7 @@ class CodebookPresenter(QObject, WindowPart):
             return
 
         def work(notify: Callable[[object], None], cancel_event: threading.Event) -> CodebookUse | None:
-            if not model_file(run).is_file():
+            if not (run / MODEL).is_file():
                 return None
             notify(None)
             engine()  # waits for the import, which then happens once and in one place

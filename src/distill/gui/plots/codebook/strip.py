@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QTableView,
 )
 
-from distill.generation.codebook_usage import Code
+from distill.generation.codebooks import Code
 from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
 from distill.gui.widgets import theme
 

@@ -12,16 +12,9 @@ from torch import Tensor
 from distill.audio.decoding.sound_file import FloatArray, decode_sound
 from distill.audio.stereo.stereo_files import decode_channels, is_stereo_file
 from distill.computing.interruptible import Interruptible
-from distill.generation.generated_sound import (
-    GeneratedSound,
-    GenerationCancelled,
-    check_wanted,
-    hash_of_source,
-    numbered,
-    recipe_of_source,
-)
+from distill.generation.generated_sound import GeneratedSound, GenerationCancelled, check_wanted
 from distill.generation.mono_or_stereo import as_audio, channels_of
-from distill.generation.recipe import EXTENDED, MORPHED, REPAINTED, VARIED, Recipe
+from distill.generation.recipe import EXTENDED, MORPHED, REPAINTED, VARIED, Recipe, hash_of_source, recipe_of_source
 from distill.models.inference import OpenModel
 
 #: Kinds of recipes that this module follows.
@@ -135,4 +128,4 @@ def make_from_sound(
     check_wanted(cancel_event)
     recipe = recipe_of_source(kind, model, model_file, source, channels=channels, **settings)
     for number, sound in enumerate(varied_sounds(model, recipe, cancel_event)):
-        yield GeneratedSound(as_audio(sound), numbered(recipe, number))
+        yield GeneratedSound(as_audio(sound), recipe.numbered(number))

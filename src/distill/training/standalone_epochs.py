@@ -1,4 +1,4 @@
-"""The epoch functions for scripts with a loop of their own: thin adapters over `distill.training.steps.epoch`."""
+"""Epochs outside of a run, for scripts with a loop of their own: they call `distill.training.steps.epoch`."""
 
 import math
 import threading
@@ -27,7 +27,7 @@ from distill.training.steps.training_step import TrainingStep
 VAEFamily = MelVAEFamily | ComplexVAEFamily
 
 
-def run_adapter_epoch(
+def _standalone_epoch(
     family: ModelFamily,
     weights: Mapping[str, float],
     model: nn.Module,
@@ -98,7 +98,7 @@ def train_epoch(
     """
     family = _variational(model, spectrogram)
     weights = family.weights(1.0) | {"kl_loss": kl_weight}
-    means = run_adapter_epoch(
+    means = _standalone_epoch(
         family, weights, model, train_loader, optimizer, device, gradient_clip_norm, callback, cancel_event
     )
     return {"train_loss": means["train_loss"], **_terms(family, means)}
@@ -195,7 +195,7 @@ def train_vqvae_epoch(
         if callback is not None:
             callback(event)
 
-    means = run_adapter_epoch(
+    means = _standalone_epoch(
         family, weights, model, train_loader, optimizer, device, gradient_clip_norm, on_event, cancel_event
     )
     return {**means, "codebook_health": measured[0]}

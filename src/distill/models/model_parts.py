@@ -1,4 +1,4 @@
-"""The parts of a model that new sounds come from, beside its network: prior, detail and stereo images."""
+"""The parts of a model beside its network, in memory and in its file: prior, detail, nearest sounds, stereo images."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ PRIOR, DETAIL, NEAREST, STEREO = "prior", "detail", "nearest", "stereo"
 
 
 @dataclass(frozen=True)
-class SoundParts:
+class ModelParts:
     """Prior, detail and stereo images of a model; each is None in files of older versions.
 
     Attributes
@@ -40,12 +40,12 @@ class SoundParts:
     index: SoundIndex | None = None
     stereo: ImageStore | None = None
 
-    def to(self, device: torch.device) -> "SoundParts":
+    def to(self, device: torch.device) -> "ModelParts":
         """Return the parts on a device; images are applied on the CPU."""
         prior = None if self.prior is None else self.prior.to(device).eval()
         detail = None if self.detail is None else self.detail.to(device).eval()
         index = None if self.index is None else self.index.to(device).eval()
-        return SoundParts(prior, detail, index, self.stereo)
+        return ModelParts(prior, detail, index, self.stereo)
 
     def check_fit(self, point_dim: int, path: Path, error: type[DistillError]) -> None:
         """Refuse a prior that is of another network than one whose points have ``point_dim`` numbers.
@@ -75,7 +75,7 @@ class SoundParts:
         return entries
 
     @classmethod
-    def of_file(cls, data: Mapping[str, Any], path: Path, error: type[DistillError]) -> "SoundParts":
+    def of_file(cls, data: Mapping[str, Any], path: Path, error: type[DistillError]) -> "ModelParts":
         """Return the parts that a model file holds.
 
         Raises

@@ -1,4 +1,4 @@
-"""What a finished VQ model says about its codebooks: which codes held-out sounds use, and how each code sounds.
+"""The codebooks of a finished VQ model: which codes held-out sounds use, and how each code sounds.
 
 Everything here blocks and imports torch: background tasks call it, never the window's thread.
 """
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.errors import ModelFileError, SoundError
+from distill.runs.folder import MODEL
 from distill.runs.preview_files import PreviewKind, find_previews
 from distill.runs.run_record import RunRecord
 
@@ -63,11 +64,6 @@ class CodebookUse:
         return int(self.counts[0].sum())
 
 
-def model_file(run_dir: Path) -> Path:
-    """Return where a run's model lies once it has ended."""
-    return run_dir / "model.distill"
-
-
 def read_use(run_dir: Path, cancel_event: threading.Event) -> CodebookUse:
     """Open the model of a run and count which codes the run's held-out sounds use.
 
@@ -80,7 +76,7 @@ def read_use(run_dir: Path, cancel_event: threading.Event) -> CodebookUse:
     """
     from distill.models.persistence import load_model_v2
 
-    model = load_model_v2(model_file(run_dir))
+    model = load_model_v2(run_dir / MODEL)
     record = RunRecord.load(run_dir)
     chunks = _held_out(record, model, cancel_event)
     is_whole = chunks is not None

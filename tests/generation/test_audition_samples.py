@@ -7,7 +7,7 @@ import pytest
 
 from distill.errors import DistillError
 from distill.generation import new_sounds
-from distill.generation.same_seed_sounds import same_seed
+from distill.generation.audition_samples import same_seed_samples
 from tests.support.models import write_tone_model
 
 
@@ -17,7 +17,7 @@ def test_each_run_makes_the_sounds_of_the_seed_once(tmp_path: Path, monkeypatch:
         run.mkdir()
     shutil.move(write_tone_model(tmp_path, latent_dim=4, tones=2), runs[0] / "model.distill")
     shutil.copyfile(runs[0] / "model.distill", runs[1] / "model.distill")
-    (sound,) = same_seed(runs, seed=5, count=1)
+    (sound,) = same_seed_samples(runs, seed=5, count=1)
     first, second, third = sound.files
     assert third is None
     assert first is not None
@@ -29,6 +29,6 @@ def test_each_run_makes_the_sounds_of_the_seed_once(tmp_path: Path, monkeypatch:
         raise AssertionError("a sound that is there is made again")
 
     monkeypatch.setattr(new_sounds, "make_new", fail)
-    assert same_seed(runs, seed=5, count=1) == [sound]
+    assert same_seed_samples(runs, seed=5, count=1) == [sound]
     with pytest.raises(DistillError, match="no model yet"):
-        same_seed(runs[2:], seed=5, count=1)
+        same_seed_samples(runs[2:], seed=5, count=1)

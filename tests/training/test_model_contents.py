@@ -14,7 +14,8 @@ from distill.audio.decoding.wav_writer import write_wav
 from distill.config.training import TrainingConfig
 from distill.models.families import make_family
 from distill.training.dataset import FeatureDataset
-from distill.training.ending import map_and_sliders
+from distill.training.ending import model_contents
+from distill.training.ending.model_contents import map_entries  # other tests leave it out
 from tests.training.conftest import tone
 
 
@@ -29,7 +30,7 @@ def test_the_map_knows_where_chunks_begin_in_their_files(tmp_path: Path, monkeyp
     cache, family = SoundCache(), make_family(TrainingConfig(latent_dim=4))
     hits, other = (cache.get(tmp_path / name) for name in ("hits.wav", "other.wav"))
     data: Any = SimpleNamespace(train_set=FeatureDataset([hits], family), val_set=FeatureDataset([other], family))
-    monkeypatch.setattr(map_and_sliders, "fit_analysis", lambda *_: None)
+    monkeypatch.setattr(model_contents, "fit_analysis", lambda *_: None)
     torch.manual_seed(0)
-    shown = map_and_sliders.map_entries(family, family.build().eval(), data)["map"]
+    shown = map_entries(family, family.build().eval(), data)["map"]
     assert shown["starts"].tolist() == pytest.approx([0.5, 3.0, 6.0, 0.0], abs=0.05)

@@ -18,8 +18,6 @@ from distill.models.file_format import SUFFIX
 from distill.models.persistence import open_model, read_model_file
 from distill.models.priors.window_prior import WindowPrior
 from distill.paths import RUN_MARKER
-from distill.runs.checkpoint_folder import checkpoint_path, list_checkpoints
-from distill.runs.folder import MODEL
 from distill.runs.run_record import RunRecord
 from distill.serialization.checkpoint_reader import read_checkpoint
 from distill.serialization.weight_checks import check_network, check_weights
@@ -53,39 +51,6 @@ class StartPoint:
     split: KnownSplit | None
     origin: dict[str, Any]
     sounds: tuple[Path, ...] = ()
-
-
-def checkpoint_of(path: Path, epoch: int | None) -> Path:
-    """Return the file that a run starts from: a model or a checkpoint itself, or that of a run's folder.
-
-    Parameters
-    ----------
-    path
-        A model file, a checkpoint, or the folder of a run.
-    epoch
-        The epoch of a run's folder, as people count; None for its model, or its newest checkpoint without one.
-
-    Raises
-    ------
-    RunFolderError
-        There is nothing to start from, or no checkpoint of this epoch; the message names those that there are.
-    """
-    if not path.is_dir():
-        if epoch is not None:
-            raise RunFolderError(f"{path.name} is one file: an epoch can be chosen from the folder of a run only.")
-        return path
-    RunRecord.load(path)
-    listed = list_checkpoints(path / "checkpoints")
-    if epoch is None:
-        if (path / MODEL).is_file():
-            return path / MODEL
-        if listed:
-            return Path(listed[-1]["path"])
-        raise RunFolderError(f"The run in {path} has no model and no checkpoint yet. Train it for an epoch first.")
-    if any(item["epoch"] == epoch - 1 for item in listed):
-        return checkpoint_path(path / "checkpoints", epoch - 1)
-    there = ", ".join(str(item["epoch"] + 1) for item in listed) or "none"
-    raise RunFolderError(f"The run in {path} has no checkpoint of epoch {epoch}; it has those of the epochs {there}.")
 
 
 def read_start(path: Path) -> StartPoint:
