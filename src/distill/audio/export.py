@@ -18,7 +18,7 @@ import soundfile
 import soxr
 
 from distill.audio.decoding.level_checks import LevelMeter, MixLostError, is_absurd
-from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, peak_of
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE, FloatArray, peak_of
 from distill.audio.export_options import ExportFormat, ExportOptions
 from distill.audio.stereo.widening import widen, widen_stream
 from distill.errors import SoundError

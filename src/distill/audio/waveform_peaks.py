@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from distill.audio.decoding.sound_file import FloatArray
+from distill.audio.decoding.mono_decoder import FloatArray
 
 
 def waveform_peaks(audio: FloatArray, bins: int) -> npt.NDArray[np.float32]:

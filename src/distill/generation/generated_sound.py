@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from distill.audio.cache.hash_index import content_hash
-from distill.audio.decoding.sound_file import FloatArray, UnreachableSoundError, os_reason
+from distill.audio.decoding.access_errors import os_reason
+from distill.audio.decoding.mono_decoder import FloatArray
+from distill.audio.decoding.open_sound import UnreachableSoundError
 from distill.errors import Cancelled
 from distill.generation.history.kept_weights import weights_id
 from distill.generation.recipe import Recipe

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from distill import paths
-from distill.audio.decoding.wav_writer import write_wav
+from distill.audio.wav_writer import write_wav
 from distill.errors import DistillError
 from distill.names import slug
 from distill.runs.comparison import SameSound

@@ -81,7 +81,7 @@ class RunRecord:
     preview_sounds
         Sounds whose reconstructions are among the previews, by their number; empty where they are not known yet.
     preparation
-        How the sounds were prepared; see `distill.audio.decoding.sound_file.PREPARATION`.
+        How the sounds were prepared; see `distill.audio.decoding.mono_decoder.PREPARATION`.
     fingerprints
         By path, the hash of each sound's file (``content``) and of its decoded samples (``audio``): by these a run
         finds its sounds again.  Empty for runs of older versions.

@@ -13,7 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
-from distill.audio.decoding.wav_writer import write_wav
+from distill.audio.wav_writer import write_wav
 from distill.generation.history.listed_sounds import ListedSound
 from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory, generated_dir
 from distill.generation.recipe import MAPPED, NEW, TRANSFORMED, Recipe

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE, FloatArray
 
 # Allpass filters of `widen` at 48 kHz (delay in samples, coefficient): mutually prime delays of 2 to 9 ms, so that no
 # echo of one falls on that of another.

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, decode_sound
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE, FloatArray, decode_sound
 from distill.generation.generated_sound import GenerationCancelled
 from distill.generation.kits.kit_plan import KitPlan
 from distill.generation.kits.kit_writer import KitSound, Layer, single

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from distill.audio.decoding.sound_file import FloatArray
+from distill.audio.decoding.mono_decoder import FloatArray
 from distill.errors import ModelFileError
 from distill.generation.history.kept_weights import weights_id
 from distill.generation.map.map_sounds import Position, long_sound_along, map_of, sliders_of, sound_at

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE
 from distill.models.families.family import ModelFamily
 from distill.models.latent_space.descriptors import decode_chunks
 from distill.models.latent_space.latent_map import fit_map
