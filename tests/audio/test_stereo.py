@@ -21,12 +21,13 @@ from distill.audio.stereo.stereo_image import (
     RIGHT,
     StereoImage,
     band_sums,
+    base_of,
     columns_of,
     frames_of,
     image_of,
     levels_of,
 )
-from distill.audio.stereo.stereo_source import StereoSource, base_of
+from distill.audio.stereo.stereo_source import StereoSource
 from distill.errors import SoundError
 from tests.training.conftest import tone
 
