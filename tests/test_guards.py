@@ -24,7 +24,7 @@ TORCH_FREE = [
     "audio.sound_scan", "audio.decoding.mono_decoder", "audio.cache.sound_cache", "audio.demo.demo_sounds",
     "audio.cache.waveform_overview", "audio.export",
     "config.family_catalog", "config.validation", "config.training", "config.factory",
-    "models.metadata", "library.model_library", "serialization.tensor_descriptions",
+    "models.metadata", "library.model_library", "serialization.archive",
     "generation.recipe", "generation.history.sound_history", "generation.kits.kit_writer", "generation.map.map_session",
     "audio.pitch",
     "models.library", "training.config", "training.metrics", "runs.folder", "training.data.split",

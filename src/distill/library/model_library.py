@@ -29,7 +29,7 @@ from distill.library.user_metadata import UserMetadata, read_user_metadata, writ
 from distill.models.file_format import KIND, SUFFIX, library_path
 from distill.models.metadata import ModelMetadata
 from distill.names import fold, slug
-from distill.serialization.tensor_descriptions import read_content
+from distill.serialization.archive import read_archive, read_content, save_archive
 from distill.trash import move_to_trash, restore_from_trash
 
 __all__ = ["Deletion", "ModelEntry", "ModelLibrary"]
@@ -428,7 +428,5 @@ def _same_model(one: Path, other: Path) -> bool:
 
 def _write_renamed(path: Path, file: Any, changes: dict[str, Any]) -> None:
     """Write a model file's contents with changed metadata.  Imports torch."""
-    from distill.serialization.archive import read_archive, save_archive
-
     data = read_archive(path, KIND, ModelFileError)
     save_archive(file, data | {"metadata": data["metadata"] | changes}, path.name)

@@ -33,10 +33,9 @@ from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
 from distill.models.latent_space.latent_map import LatentMap
 from distill.models.metadata import ModelMetadata, now_iso
 from distill.models.sound_parts import PRIOR, SoundParts, prior_entry
-from distill.serialization.archive import read_archive, write_archive
+from distill.serialization.archive import read_archive, read_stored, write_archive
 from distill.serialization.checkpoint_reader import read_checkpoint
 from distill.serialization.plain_values import plain_config, plain_values
-from distill.serialization.tensor_descriptions import read_stored
 from distill.serialization.weight_checks import apply_state, check_network, check_weights
 
 __all__ = [
