@@ -22,9 +22,8 @@ from distill.errors import LibraryError, ModelFileError, UnknownModelError
 from distill.files import write_new, write_whole
 from distill.housekeeping import clear_partial_files
 from distill.library.index import Deletion, Index, LibraryLock, Row, Stamp, index_folder, read_row, stamp_of
-from distill.library.model_entry import ModelEntry
+from distill.library.model_entry import ModelEntry, with_unique_names
 from distill.library.model_facts import read_facts
-from distill.library.unique_names import with_unique_names
 from distill.library.user_metadata import UserMetadata, read_user_metadata, write_user_metadata
 from distill.models.file_format import KIND, SUFFIX, library_path
 from distill.models.metadata import ModelMetadata

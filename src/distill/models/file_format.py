@@ -5,7 +5,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from distill.config.family_catalog import config_from_dict
+from distill.config.factory import config_from_dict
 from distill.config.training import AnyConfig
 from distill.errors import CheckpointError, ConfigurationError, ModelFileError
 from distill.models.metadata import ModelMetadata

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from distill.audio.spectrogram import SpectrogramConfig
 from distill.computing.devices import pick_device
 from distill.computing.own_randomness import OwnRandomness
-from distill.config.family_catalog import config_from_dict, family_info
+from distill.config.factory import config_from_dict
+from distill.config.family_catalog import family_info
 from distill.config.keyword_aliases import accept_keywords
 from distill.config.training import TrainingConfig, VQVAEConfig
 from distill.errors import CheckpointError, ConfigurationError, ModelFileError, pass_on_memory_error

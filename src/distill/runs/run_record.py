@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from distill.audio.decoding.sound_fix import SoundFix
 from distill.audio.scan_result import SkippedSound
-from distill.config.family_catalog import config_from_dict
+from distill.config.factory import config_from_dict
 from distill.config.training import AnyConfig
 from distill.errors import RunFolderError
 from distill.events import UNSAVED

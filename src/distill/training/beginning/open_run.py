@@ -9,8 +9,7 @@ import torch
 
 from distill import paths
 from distill.computing.devices import pick_device
-from distill.config.config_from_model import SHAPE, config_from_model
-from distill.config.family_catalog import config_from_dict
+from distill.config.factory import SHAPE, config_from_dict, config_from_model
 from distill.config.training import AnyConfig
 from distill.errors import CheckpointError, ConfigurationError, RunFolderError
 from distill.models.families import make_family

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from distill.config.family_catalog import config_from_dict
+from distill.config.factory import config_from_dict
 from distill.config.training import AnyConfig
 from distill.events import Event, StepMetrics, VQStepMetrics
 from distill.files import temporary_folder
