@@ -23,7 +23,7 @@ TORCH_FREE = [
     "cli.app", "cli.library", "cli.generate", "cli.options", "cli.map_and_kit", "cli.output.run_display",
     "audio.sound_scan", "audio.decoding.mono_decoder", "audio.cache.sound_cache", "audio.demo.demo_sounds",
     "audio.cache.waveform_overview", "audio.export",
-    "config.family_catalog", "config.validation", "config.training", "config.factory",
+    "config.family_catalog", "config.setting_fields", "config.training", "config.factory",
     "models.metadata", "library.model_library", "serialization.archive",
     "generation.recipe", "generation.history.sound_history", "generation.kits.kit_writer", "generation.map.map_session",
     "audio.pitch",
