@@ -14,8 +14,8 @@ import numpy as np
 import soundfile
 import soxr
 
-from distill.audio.decoding.libsndfile import ENDLESS, FloatArray, PartSegments, Source, open_part
-from distill.audio.decoding.streams.byte_view import ByteView, ChannelSegments, part_of
+from distill.audio.decoding.libsndfile import ENDLESS, FloatArray, Source, open_part
+from distill.audio.decoding.streams.byte_view import ByteView, ChannelSegments, PartSegments, part_of
 from distill.audio.decoding.streams.flac import flac_start, next_frame
 from distill.errors import SoundError
 

@@ -8,7 +8,7 @@ import io
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from distill.audio.decoding.streams.byte_view import ByteView, ChannelSegments, Segment, overlaid
+from distill.audio.decoding.streams.byte_view import ByteView, PartSegments, Segment, overlaid
 from distill.audio.decoding.streams.chunk_order import arrange
 from distill.audio.decoding.streams.container_headers import CONTAINER_MARKS, Container, Extent, read_container
 from distill.audio.decoding.streams.flac import flac_starts, understated_length
@@ -18,9 +18,6 @@ from distill.audio.decoding.streams.svx import svx_channels
 from distill.audio.decoding.streams.tags_and_padding import skip_padding, sound_range
 from distill.audio.decoding.streams.voc import MAGIC as VOC_MAGIC
 from distill.audio.decoding.streams.voc import voc_segments
-
-#: A view of a recording; None stands for the file as it is.
-PartSegments = tuple[Segment, ...] | ChannelSegments | None
 
 _MPEG_SUFFIXES = frozenset((".mp3", ".mp2", ".mp1", ".mpga"))
 _READ_AT_ONCE = 1 << 10
