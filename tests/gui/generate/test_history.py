@@ -17,9 +17,9 @@ from distill.audio.wav_writer import write_wav
 from distill.generation.history.listed_sounds import ListedSound
 from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory, generated_dir
 from distill.generation.recipe import MAPPED, NEW, TRANSFORMED, Recipe
-from distill.gui.desktop import qt_trash
+from distill.gui.desktop import system_trash
 from distill.gui.desktop.dialog_folders import StartFolders
-from distill.gui.desktop.qt_trash import move_to_trash
+from distill.gui.desktop.system_trash import move_to_trash
 from distill.gui.generate import history_presenter
 from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.generate.panel import GeneratePanel
@@ -240,14 +240,14 @@ def test_without_a_trash_a_deleted_sound_comes_back_all_the_same(
 ) -> None:
     panel, files = made
 
-    class NoTrash(qt_trash.QFile):  # type: ignore[misc,name-defined]
+    class NoTrash(system_trash.QFile):  # type: ignore[misc,name-defined]
         def moveToTrash(self) -> bool:
             return False
 
     def no_trash(_path: Path) -> Path:
         raise OSError("none")
 
-    monkeypatch.setattr(qt_trash, "QFile", NoTrash)
+    monkeypatch.setattr(system_trash, "QFile", NoTrash)
     monkeypatch.setattr("distill.trash.move_to_trash", no_trash)
     panel.history.view.setCurrentIndex(panel.history.filtered.index(0, 0))
     QTest.keyClick(panel.history.view, Qt.Key.Key_Delete)

@@ -28,7 +28,7 @@ from pytestqt.qtbot import QtBot
 from distill import paths
 from distill.config.training import TrainingConfig
 from distill.errors import LibraryError
-from distill.gui.desktop import qt_trash
+from distill.gui.desktop import system_trash
 from distill.gui.library import background_library
 from distill.gui.library.model_facts_text import row_facts
 from distill.gui.window.main_window import MainWindow
@@ -289,14 +289,14 @@ def test_the_notice_of_a_deletion_goes_when_it_is_undone(page: MainWindow, qtbot
 def test_without_a_trash_a_model_goes_into_the_librarys_own(
     page: MainWindow, library: ModelLibrary, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class NoTrash(qt_trash.QFile):  # type: ignore[misc,name-defined]
+    class NoTrash(system_trash.QFile):  # type: ignore[misc,name-defined]
         def moveToTrash(self) -> bool:
             return False
 
     def no_trash(path: Path) -> Path:
         raise OSError("none")
 
-    monkeypatch.setattr(qt_trash, "QFile", NoTrash)
+    monkeypatch.setattr(system_trash, "QFile", NoTrash)
     monkeypatch.setattr("distill.trash.move_to_trash", no_trash)
     choose(page, "Glöckchen")
     page.models_page.list.actions_by_name["delete"].trigger()

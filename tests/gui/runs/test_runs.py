@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths, trash
 from distill.gui.background.background_task import BackgroundTask
-from distill.gui.desktop import qt_trash
+from distill.gui.desktop import system_trash
 from distill.gui.engine.run_state import RunState
 from distill.gui.runs import presenter
 from distill.gui.window.main_window import MainWindow
@@ -115,7 +115,7 @@ def use_trash(trashed: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         def fileName(self) -> str:
             return self.path
 
-    monkeypatch.setattr(qt_trash, "QFile", Trash)
+    monkeypatch.setattr(system_trash, "QFile", Trash)
     return moved
 
 
@@ -323,7 +323,7 @@ class TestList:
             def moveToTrash(self) -> bool:
                 return False
 
-        monkeypatch.setattr(qt_trash, "QFile", NoTrash)
+        monkeypatch.setattr(system_trash, "QFile", NoTrash)
         monkeypatch.setattr(trash, "move_to_trash", fail)
         folder = earlier_run("bells")
         show_list(window, qtbot, 1)

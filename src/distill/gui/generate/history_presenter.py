@@ -11,8 +11,8 @@ from distill.generation.history import listed_sounds
 from distill.generation.history.listed_sounds import ListedSound, Removed
 from distill.gui.background.background_task import Work
 from distill.gui.background.task_queue import TaskQueue
-from distill.gui.desktop.qt_trash import move_to_trash
 from distill.gui.desktop.show_in_folder import reveal
+from distill.gui.desktop.system_trash import move_to_trash
 from distill.gui.generate.history_panel import HistoryPanel
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.widgets.notices import Level, NoticeAction, NoticeBar

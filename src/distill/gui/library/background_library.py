@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 
 from distill import diagnostics, paths
 from distill.gui.background.task_queue import TaskQueue
-from distill.gui.desktop.qt_trash import move_to_trash
+from distill.gui.desktop.system_trash import move_to_trash
 from distill.gui.user_errors import is_user_error
 from distill.library.model_library import ModelEntry, ModelLibrary
 

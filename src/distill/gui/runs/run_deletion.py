@@ -7,7 +7,7 @@ from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from distill.errors import RunFolderError
-from distill.gui.desktop.qt_trash import move_to_trash
+from distill.gui.desktop.system_trash import move_to_trash
 from distill.gui.widgets.plain_text import readable
 from distill.runs.run_owner import is_locked
 from distill.runs.summary import RunSummary

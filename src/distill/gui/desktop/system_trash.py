@@ -1,4 +1,4 @@
-"""Moves files and folders to the trash, by way of Qt where it can."""
+"""Moves files and folders to the trash of the system."""
 
 import logging
 from pathlib import Path
