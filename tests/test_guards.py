@@ -21,10 +21,10 @@ TORCH_FREE = [
     "__init__", "errors", "files", "paths", "process.environment", "settings", "diagnostics", "__main__", "trash",
     "events", "metrics_history",
     "cli.app", "cli.library", "cli.generate", "cli.options", "cli.map_and_kit", "cli.output.run_display",
-    "audio.sound_scan", "audio.decoding.sound_file", "audio.cache.sound_cache", "audio.demo.demo_sounds",
+    "audio.sound_scan", "audio.decoding.mono_decoder", "audio.cache.sound_cache", "audio.demo.demo_sounds",
     "audio.cache.waveform_overview", "audio.export",
-    "config.family_catalog", "config.validation", "config.training", "config.factory",
-    "models.metadata", "library.model_library", "serialization.tensor_descriptions",
+    "config.family_catalog", "config.setting_fields", "config.training", "config.factory",
+    "models.metadata", "library.model_library", "serialization.archive",
     "generation.recipe", "generation.history.sound_history", "generation.kits.kit_writer", "generation.map.map_session",
     "audio.pitch",
     "models.library", "training.config", "training.metrics", "runs.folder", "training.data.split",
@@ -212,7 +212,7 @@ for name in ("PySide6", "pyqtgraph", "shiboken6"):
     sys.modules[name] = None  # an import of it then fails
 from pathlib import Path
 import numpy as np
-from distill.audio.decoding.wav_writer import write_wav
+from distill.audio.wav_writer import write_wav
 from distill.training.beginning import prepare_prior
 from distill.training.ending import model_contents
 from distill.training.loop import train

@@ -16,7 +16,7 @@ import torch
 from pytestqt.qtbot import QtBot
 
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.decoding.sound_file import decode_sound
+from distill.audio.decoding.mono_decoder import decode_sound
 from distill.generation.history.sound_history import GeneratedHistory
 from distill.generation.recipe import NEW, TRANSFORMED, read_recipe
 from distill.generation.remake import remake

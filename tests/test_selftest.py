@@ -19,10 +19,10 @@ def test_formats_are_decoded(tmp_path: Path) -> None:
 
 
 def test_a_format_that_decodes_wrongly_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from distill.audio.decoding import sound_file
+    from distill.audio.decoding import mono_decoder
 
-    right = sound_file.decode_sound
-    monkeypatch.setattr(sound_file, "decode_sound", lambda path: right(path)[:100])
+    right = mono_decoder.decode_sound
+    monkeypatch.setattr(mono_decoder, "decode_sound", lambda path: right(path)[:100])
     with pytest.raises(ValueError, match="instead of"):
         selftest._formats(tmp_path / "formats")
 

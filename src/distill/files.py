@@ -251,3 +251,8 @@ def is_access_error(error: BaseException | None) -> bool:
     EINVAL does say something: it comes of a damaged archive whose parts lie at negative positions.
     """
     return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether a disk is full, or the user's share of it."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)

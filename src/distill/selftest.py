@@ -113,7 +113,7 @@ def _formats(folder: Path) -> str:
     import numpy as np
     import soundfile
 
-    from distill.audio.decoding.sound_file import SAMPLE_RATE, decode_sound
+    from distill.audio.decoding.mono_decoder import SAMPLE_RATE, decode_sound
 
     folder.mkdir(parents=True)
     others = [(name, soundfile.default_subtype(name)) for name in soundfile.available_formats()]
@@ -186,7 +186,7 @@ def _playing(folder: Path) -> str:
     """Play a quarter of a second of a quiet tone through the default device."""
     import threading
 
-    from distill.audio.decoding.wav_writer import write_wav
+    from distill.audio.wav_writer import write_wav
     from distill.playback.player import Player, PlayerState, PlayerStatus
 
     path = folder / "tone.wav"

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from distill.audio.cache import sound_cache as cache_module
-from distill.audio.decoding.sound_file import FloatArray, stream_prepared
+from distill.audio.decoding.mono_decoder import FloatArray, stream_prepared
 
 WriteTone = Callable[..., Path]
 LONG_AGO = time.time() - 10 * 24 * 3600

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distill.audio.decoding.sound_file import decode_sound, read_header
+from distill.audio.decoding.mono_decoder import decode_sound
+from distill.audio.decoding.open_sound import read_header
 from distill.errors import SoundError
 from tests.audio.test_real_end import TAGS, encoded, sweep
 

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.decoding.sound_file import stream_sound
+from distill.audio.decoding.mono_decoder import stream_sound
 from distill.cli.app import main
 from tests.audio.test_real_end import (
     MP3_LENGTHS,

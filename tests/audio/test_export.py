@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from distill.audio.decoding.sound_file import decode_sound
+from distill.audio.decoding.mono_decoder import decode_sound
 from distill.audio.export import export_sound, widen
 from distill.audio.export_options import FORMATS, RATES, ExportOptions
 from distill.errors import ConfigurationError

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.decoding.sound_file import decode_sound
+from distill.audio.decoding.mono_decoder import decode_sound
 from distill.errors import SoundError
 
 Array = npt.NDArray[Any]

@@ -15,8 +15,8 @@ import soundfile
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.cache.waveform_overview import measure_sound
-from distill.audio.decoding.open_sound import UnreachableSoundError, open_sound
-from distill.audio.decoding.sound_file import decode_sound, read_header
+from distill.audio.decoding.mono_decoder import decode_sound
+from distill.audio.decoding.open_sound import UnreachableSoundError, open_sound, read_header
 from distill.audio.decoding.streams.byte_view import ByteView
 from distill.errors import SoundError
 

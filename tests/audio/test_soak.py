@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from distill.audio.decoding.sound_file import decode_sound
+from distill.audio.decoding.mono_decoder import decode_sound
+from tests.audio.test_mono_decoder import FORMATS
 from tests.audio.test_real_end import correlation
-from tests.audio.test_sound_file import FORMATS
 
 #: Formats that neither program reads, or reads as something else.
 UNREAD = {"SDS", "XI", "WVE", "HTK", "MAT5", "PVF", "AVR", "PAF", "NIST", "IRCAM", "SVX"}

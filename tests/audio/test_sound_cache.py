@@ -23,7 +23,7 @@ from distill import paths
 from distill.audio.cache import sound_cache as cache_module
 from distill.audio.cache import stored_array
 from distill.audio.cache.sound_cache import MAX_BYTES, SIZE_VARIABLE, SoundCache, max_cache_bytes, read_derived
-from distill.audio.decoding.sound_file import FloatArray, decode_sound, stream_prepared
+from distill.audio.decoding.mono_decoder import FloatArray, decode_sound, stream_prepared
 from distill.errors import Cancelled, SoundError, TrainingError
 from distill.files import PARTIAL_SUFFIX
 from tests.audio.conftest import LONG_AGO, WriteTone, cached_files, tone

@@ -14,7 +14,7 @@ import soundfile
 from distill import paths
 from distill.audio import sound_scan
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.decoding.sound_file import decode_sound
+from distill.audio.decoding.mono_decoder import decode_sound
 from distill.audio.sound_scan import (
     RUN_MARKER,
     SkippedSound,

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.decoding.sound_file import decode_sound
+from distill.audio.decoding.mono_decoder import decode_sound
 from distill.audio.stereo.moment_alignment import followed, heard_levels
 from distill.audio.stereo.mono_to_stereo import divide, render, render_stream
 from distill.audio.stereo.stereo_files import count_stereo, decode_channels, image_of_sound, is_stereo_file, stereo_text
@@ -21,12 +21,13 @@ from distill.audio.stereo.stereo_image import (
     RIGHT,
     StereoImage,
     band_sums,
+    base_of,
     columns_of,
     frames_of,
     image_of,
     levels_of,
 )
-from distill.audio.stereo.stereo_source import StereoSource, base_of
+from distill.audio.stereo.stereo_source import StereoSource
 from distill.errors import SoundError
 from tests.training.conftest import tone
 

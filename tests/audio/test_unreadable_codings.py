@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from distill.audio.decoding import open_sound
-from distill.audio.decoding.sound_file import decode_sound, read_header
+from distill.audio.decoding.mono_decoder import decode_sound
+from distill.audio.decoding.open_sound import read_header
 from distill.errors import SoundError
 
 BODY = bytes(range(256)) * 30

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from distill import paths
 from distill.audio.cache import waveform_overview
 from distill.audio.cache.waveform_overview import BINS, OverviewStore, measure_sound
-from distill.audio.decoding.sound_file import decode_sound
+from distill.audio.decoding.mono_decoder import decode_sound
 from distill.audio.sound_scan import waveform_peaks
 from distill.errors import Cancelled, SoundError
 

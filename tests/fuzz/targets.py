@@ -14,7 +14,8 @@ import soundfile
 
 from distill import paths
 from distill.audio.cache.hash_index import HashIndex
-from distill.audio.decoding.sound_file import decode_sound, read_header
+from distill.audio.decoding.mono_decoder import decode_sound
+from distill.audio.decoding.open_sound import read_header
 from distill.audio.decoding.sound_fix import SoundFix
 from distill.audio.scan_result import SkippedSound
 from distill.config.training import TrainingConfig

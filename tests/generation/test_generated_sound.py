@@ -10,10 +10,10 @@ import pytest
 import soundfile
 import torch
 
-from distill.audio.decoding.sound_file import decode_sound
-from distill.audio.decoding.wav_writer import write_wav
+from distill.audio.decoding.mono_decoder import decode_sound
 from distill.audio.export import export_sound
 from distill.audio.export_options import FORMATS, ExportOptions
+from distill.audio.wav_writer import write_wav
 from distill.errors import LibraryError, SoundError
 from distill.generation.export_sounds import ExportRequest, export
 from distill.generation.generated_sound import GenerationCancelled

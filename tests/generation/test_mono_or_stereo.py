@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import torch
 
-from distill.audio.decoding.sound_file import measure_mono
+from distill.audio.decoding.mono_decoder import measure_mono
 from distill.audio.export import export_sound
 from distill.audio.export_options import ExportOptions
 from distill.audio.stereo.stereo_image import image_of

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 import torch
 
-from distill.audio.decoding.sound_file import FloatArray
+from distill.audio.decoding.mono_decoder import FloatArray
 from distill.generation.generated_sound import GenerationCancelled
 from distill.generation.transform import reconstruct_stream, transform, transform_stream
 from distill.models import open_model

@@ -13,7 +13,7 @@ import pytest
 
 from distill.control.pads_and_keys import Board
 from distill.errors import PlaybackError
-from distill.playback import note_buffer
+from distill.playback import output_device
 from distill.playback import player as player_module
 from distill.playback.instrument import Instrument, Strike
 from distill.playback.output_device import BUFFER_SECONDS, LIVE_BUFFER_SECONDS, OutputDevice
@@ -478,7 +478,7 @@ def test_no_device_and_a_broken_driver_never_end_the_thread(tmp_path: Path) -> N
 def test_notes_are_heard_through_a_real_device(
     null_sink: NullSink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(note_buffer, "LIVE_BUFFER_SECONDS", 0.2)  # a busy machine does not keep up with less
+    monkeypatch.setattr(output_device, "LIVE_BUFFER_SECONDS", 0.2)  # a busy machine does not keep up with less
     sounds = [write(tmp_path / f"{n}.wav", noise(0.2) * np.float32((n + 1) / 4)) for n in range(3)]
     journal = Journal()
     player = Player(journal)

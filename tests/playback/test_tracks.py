@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distill.audio.decoding.sound_file import decode_sound
+from distill.audio.decoding.mono_decoder import decode_sound
 from distill.errors import PlaybackError
 from distill.playback import tracks as sound_module
 from distill.playback.tracks import load_sound

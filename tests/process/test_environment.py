@@ -68,7 +68,7 @@ def test_what_was_imported_is_left_out_of_collections() -> None:
     """In a process of its own: freezing is for good.  Only many new modules count; a few stay where they are."""
     code = """
 import gc, sys, types
-from distill.process.interpreter import freeze_imports
+from distill.process.gil_and_gc import freeze_imports
 imported = [types.ModuleType(f"new {number}") for number in range(100)]
 for count in (0, 5, 100, 100):  # the first call takes what the start has imported
     sys.modules.update((module.__name__, module) for module in imported[:count])

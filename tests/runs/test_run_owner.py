@@ -12,8 +12,8 @@ from distill.config.training import TrainingConfig
 from distill.errors import RunFolderError
 from distill.runs import run_owner
 from distill.runs.folder import RunFolder
-from distill.runs.history_growth import read_growth
 from distill.runs.loaded_run import LoadedRun
+from distill.runs.run_history import read_growth
 from distill.runs.run_owner import HOLDER, host_name, is_locked, read_holder, training_host
 from distill.runs.run_record import RunRecord
 from distill.runs.summary import summarise

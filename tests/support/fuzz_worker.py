@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from distill.config.family_catalog import config_from_dict
+from distill.config.factory import config_from_dict
 from distill.errors import CheckpointError, DistillError, ModelFileError
 from distill.library.model_facts import read_facts
 from distill.models.families import make_family

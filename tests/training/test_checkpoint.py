@@ -19,8 +19,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler
 
 from distill.audio import SpectrogramConfig
 from distill.errors import CheckpointError
-from distill.runs.checkpoint_folder import drop_later_checkpoints
-from distill.runs.checkpoint_sidecar import sidecar_of
+from distill.runs.checkpoint_folder import drop_later_checkpoints, sidecar_of
 from distill.training import (
     CHECKPOINT_VERSION,
     MetricsHistory,

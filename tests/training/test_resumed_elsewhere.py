@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from distill.audio.decoding.sound_file import PREPARATION
+from distill.audio.decoding.mono_decoder import PREPARATION
 from distill.errors import CheckpointError
 from distill.runs.run_record import RunRecord
 from distill.training import list_checkpoints, resume_run, train

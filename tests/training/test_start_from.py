@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from distill.config.config_from_model import config_from_model
+from distill.config.factory import config_from_model
 from distill.config.training import TrainingConfig, VQVAEConfig
 from distill.errors import ConfigurationError, RunFolderError
 from distill.events import Event

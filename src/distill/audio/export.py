@@ -18,9 +18,9 @@ import soundfile
 import soxr
 
 from distill.audio.decoding.level_checks import LevelMeter, MixLostError, is_absurd
-from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, peak_of
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE, FloatArray, peak_of
 from distill.audio.export_options import ExportFormat, ExportOptions
-from distill.audio.stereo.widening import widen, widen_stream
+from distill.audio.stereo.mono_to_stereo import widen, widen_stream
 from distill.errors import SoundError
 from distill.files import write_new
 

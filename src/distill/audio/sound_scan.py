@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from distill.audio.decoding.access_errors import link_reason
-from distill.audio.decoding.sound_file import read_header
+from distill.audio.decoding.open_sound import read_header
 from distill.audio.file_search import find_sound_files, path_order
 from distill.audio.scan_result import ScanResult, SkippedSound, SoundEntry
 from distill.audio.waveform_peaks import waveform_peaks

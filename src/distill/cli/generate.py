@@ -244,7 +244,7 @@ def reconstruct(
     options = _options_of(target, format, rate, stereo, mono)
     _refuse_same(target, source)
     with _stoppable() as stop, _reading(source):
-        from distill.audio.decoding.sound_file import measure_mono
+        from distill.audio.decoding.mono_decoder import measure_mono
 
         measure_mono(source, stop)  # a sound that cannot be used is told before the model is opened
         from distill.generation.transform import stream_reconstruction
@@ -289,7 +289,7 @@ def encode(model: ModelFile, source: SoundFile, target: CodesFile) -> None:
     if target.suffix.lower() != ".npz":
         raise typer.BadParameter(f"CODES is written as a NumPy archive, so its name must end in .npz: {target}")
     with _reading(source):
-        from distill.audio.decoding.sound_file import decode_sound
+        from distill.audio.decoding.mono_decoder import decode_sound
 
         audio = decode_sound(source, normalize=False)
     import torch

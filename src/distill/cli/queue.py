@@ -10,8 +10,8 @@ import typer
 
 from distill import paths
 from distill.cli.given_sounds import find_sounds
-from distill.cli.inspection.doctor import Fix, chosen_fixes
-from distill.cli.naming import NamingTurn, dataset_name, names_in_use
+from distill.cli.inspection.doctor import Fix, doctor_fixes
+from distill.cli.new_run_name import NamingTurn, dataset_name, names_in_use
 from distill.cli.options import (
     Batch,
     Device,
@@ -106,7 +106,7 @@ def add(
             entries.append(entry)
     line = _queue()
     with stoppable("Stopping.") as stop, closing(NamingTurn()) as naming:
-        fixes = chosen_fixes(find_sounds(given, False, stop, False)[0], fix or [], stop)
+        fixes = doctor_fixes(find_sounds(given, False, stop, False)[0], fix or [], stop)
         if fix:
             print(f"Sounds that are fixed when they are read: {len(fixes)}. Your files stay as they are.")
         naming.take(stop)

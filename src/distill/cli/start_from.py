@@ -84,6 +84,6 @@ class Origin:
         ConfigurationError
             What was asked for is not the model's.
         """
-        from distill.config.config_from_model import config_from_model
+        from distill.config.factory import config_from_model
 
         return config if self.start is None else config_from_model(config, self.start.config, self.chosen)

@@ -10,8 +10,8 @@ import typer
 
 from distill import paths
 from distill.cli.given_sounds import find_sounds
-from distill.cli.inspection.doctor import Fix, chosen_fixes
-from distill.cli.naming import NamingTurn, dataset_name, names_in_use, say_number
+from distill.cli.inspection.doctor import Fix, doctor_fixes
+from distill.cli.new_run_name import NamingTurn, dataset_name, names_in_use, say_number
 from distill.cli.options import (
     Batch,
     Device,
@@ -91,7 +91,7 @@ def train(
 
         def look() -> tuple[list[str], int, str, str, list[tuple[str, dict[str, Any]]]]:
             files, usable = find_sounds(given, demo, stop, as_json)
-            fixes = chosen_fixes(files, fix or [], stop)
+            fixes = doctor_fixes(files, fix or [], stop)
             changed = [(str(path), item.to_dict()) for path, item in fixes.items()]
             naming.take(stop)
             own_dir = run_dir if out is not None else paths.new_run_dir(name or dataset)

@@ -57,7 +57,7 @@ def _single_threaded(workers: int) -> ThreadPoolExecutor:
         torch.get_num_threads()  # a thread takes the caller's number when torch first looks at it
         torch.set_num_threads(1)
 
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="sounds")
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="torch worker")
     try:
         for future in [pool.submit(begin) for _ in range(workers)]:
             future.result()

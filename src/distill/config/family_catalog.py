@@ -5,7 +5,6 @@ A family is a row here, a class that fulfils `distill.models.families.family.Mod
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from distill.config.presets import get_adaptive_complex_config, get_adaptive_config, get_adaptive_vqvae_config
 from distill.config.training import AnyConfig, TrainingConfig, VQVAEConfig
@@ -106,16 +105,3 @@ def family_info(key: str) -> FamilyInfo:
         if row.key == key:
             return row
     raise ConfigurationError(f"family must be one of {', '.join(row.key for row in FAMILIES)}, not {key!r}.")
-
-
-def config_from_dict(data: dict[str, Any]) -> AnyConfig:
-    """Rebuild the configuration of any family from `Validated.to_dict`'s result.
-
-    Raises
-    ------
-    ConfigurationError
-        The family is unknown, or a value is out of range.
-    """
-    if not isinstance(data, dict):
-        raise ConfigurationError("The settings of the run are not readable.")
-    return family_info(str(data.get("family", ""))).config_type.from_dict(data)

@@ -5,7 +5,7 @@ The representations themselves are in `distill.audio.spectrogram` and `distill.a
 
 from dataclasses import dataclass
 
-from distill.config.validation import Validated, setting
+from distill.config.setting_fields import Validated, setting
 from distill.errors import ConfigurationError
 
 

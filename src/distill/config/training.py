@@ -7,8 +7,8 @@ window reads this before torch is imported.
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from distill.config.setting_fields import Validated, setting
 from distill.config.spectrogram import ComplexSpectrogramConfig as ComplexSpectrogramConfig
-from distill.config.validation import Validated, setting
 from distill.errors import ConfigurationError
 
 

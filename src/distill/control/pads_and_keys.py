@@ -13,7 +13,7 @@ from distill.playback.player import Player
 GROUPS = 4
 
 #: Semitones around its own pitch at which the keys' sound is made ready; others take a moment at their first note.
-_READY_SEMITONES = range(-12, 13)
+_READY_KEYS = range(-12, 13)
 
 
 class Board:
@@ -56,7 +56,7 @@ class Board:
         """Make the sound of the keys ready at its pitches, until they play another one."""
         path = self._key_sound
         if path is not None:
-            self._player.prepare([path], sorted(_READY_SEMITONES, key=abs), lambda: self._key_sound == path)
+            self._player.prepare([path], sorted(_READY_KEYS, key=abs), lambda: self._key_sound == path)
 
     def prepare(self) -> None:
         """Make all sounds of the pads ready: after the device was opened."""

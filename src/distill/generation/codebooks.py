@@ -89,7 +89,7 @@ def read_use(run_dir: Path, cancel_event: threading.Event) -> CodebookUse:
 def _held_out(record: RunRecord, model: "LoadedVQModel", cancel_event: threading.Event) -> "Iterator[Tensor] | None":
     """Return features ``[B, 1, F, T]`` of the sounds that were held out, or None where they are not all there."""
     from distill.audio.cache.sound_cache import SoundCache
-    from distill.audio.decoding.sound_file import SAMPLE_RATE
+    from distill.audio.decoding.mono_decoder import SAMPLE_RATE
     from distill.training.data.known_split import KnownSplit, split_with
     from distill.training.data.moved_sounds import keep_identities
     from distill.training.data.split import split_sounds
@@ -163,8 +163,8 @@ def write_code(use: CodebookUse, code: Code, folder: Path) -> Path:
     """
     import torch
 
-    from distill.audio.decoding.sound_file import SAMPLE_RATE
-    from distill.audio.decoding.wav_writer import write_wav
+    from distill.audio.decoding.mono_decoder import SAMPLE_RATE
+    from distill.audio.wav_writer import write_wav
 
     path = folder / f"level {code.level} code {code.entry}.wav"
     if path.exists():

@@ -8,7 +8,7 @@ from pathlib import Path
 import soundfile
 
 from distill.audio.decoding.libsndfile import sndfile_name
-from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, measure_mono
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE, FloatArray, measure_mono
 from distill.audio.export import export_sound
 from distill.audio.export_options import ExportOptions
 from distill.audio.stereo.stereo_files import stream_channels

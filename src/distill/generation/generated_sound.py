@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from distill.audio.decoding.sound_file import FloatArray
+from distill.audio.decoding.mono_decoder import FloatArray
 from distill.errors import Cancelled
 from distill.generation.recipe import Recipe
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill import paths
-from distill.audio.decoding.sound_file import FloatArray
+from distill.audio.decoding.mono_decoder import FloatArray
 from distill.errors import Cancelled, SoundError
 from distill.generation.history.kept_weights import keep_weights
 from distill.generation.history.sound_history import GeneratedEntry, ListedSound, keep

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from distill.audio.decoding.sound_file import FloatArray, MeasuredSound
+from distill.audio.decoding.mono_decoder import FloatArray, MeasuredSound
 from distill.audio.stereo.mono_to_stereo import render_stream
 from distill.audio.stereo.stereo_files import image_of_file, is_stereo_file, stream_channels
 from distill.audio.stereo.stereo_image import LEFT, MIX, RIGHT, StereoImage

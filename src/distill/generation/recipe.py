@@ -12,8 +12,9 @@ import soundfile
 
 from distill import __version__
 from distill.audio.cache.hash_index import content_hash
+from distill.audio.decoding.access_errors import os_reason
 from distill.audio.decoding.libsndfile import sndfile_name
-from distill.audio.decoding.sound_file import UnreachableSoundError, os_reason
+from distill.audio.decoding.open_sound import UnreachableSoundError
 from distill.audio.decoding.streams.chunks import RIFF_CHUNKS, read_at, walk_chunks
 from distill.json_files import parse_json
 from distill.models.metadata import now_iso

@@ -5,7 +5,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
-from distill.audio.decoding.sound_file import read_header
+from distill.audio.decoding.open_sound import read_header
 from distill.errors import LibraryError, ModelFileError, ModelReplacedError, SoundError
 from distill.generation.generated_sound import GeneratedSound, GeneratedStream, check_wanted
 from distill.generation.history.kept_weights import keep_weights, kept_weights

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE, MeasuredSound, measure_mono, read_header
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE, MeasuredSound, measure_mono
+from distill.audio.decoding.open_sound import read_header
 from distill.errors import SoundError
 
 #: Longest source, in seconds: all of it is held in memory, and of a variation all is computed anew.

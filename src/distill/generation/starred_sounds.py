@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from distill.audio.decoding.sound_file import stream_sound
+from distill.audio.decoding.mono_decoder import stream_sound
 from distill.errors import DistillError, SoundError
 from distill.generation.history.sound_history import GeneratedHistory
 from distill.models.inference import OpenModel

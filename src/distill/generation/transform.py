@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from distill.audio.decoding.sound_file import FloatArray, measure_mono
+from distill.audio.decoding.mono_decoder import FloatArray, measure_mono
 from distill.audio.stft_and_mel import check_waveform
 from distill.generation.generated_sound import GeneratedSound, GeneratedStream, GenerationCancelled
 from distill.generation.mono_or_stereo import channels_of, image_of_source, in_stereo, with_dry

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from distill.audio.decoding.sound_file import FloatArray, decode_sound
+from distill.audio.decoding.mono_decoder import FloatArray, decode_sound
 from distill.audio.stereo.stereo_files import decode_channels, is_stereo_file
 from distill.computing.interruptible import Interruptible
 from distill.generation.generated_sound import GeneratedSound, GenerationCancelled, check_wanted

@@ -3,7 +3,8 @@
 Facts come from the model file and are kept in the library's index; the user's metadata lie beside the file.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -101,3 +102,17 @@ class ModelEntry:
             "file_bytes": self.file_bytes,
             "problem": self.problem,
         }
+
+
+def with_unique_names(entries: Sequence[ModelEntry]) -> list[ModelEntry]:
+    """Return the entries with shown names that are unique: with the id or the file where several have one."""
+    names = [fold(entry.name) for entry in entries]
+    with_ids = [f"{entry.name} ({entry.model_id[:8] or entry.path.stem})" for entry in entries]
+    unique = []
+    for entry, name, with_id in zip(entries, names, with_ids, strict=True):
+        if names.count(name) == 1:
+            shown = entry.name
+        else:
+            shown = with_id if with_ids.count(with_id) == 1 else f"{entry.name} ({entry.path.stem})"
+        unique.append(replace(entry, shown_name=shown))
+    return unique

@@ -10,7 +10,7 @@ from distill.errors import ModelFileError
 from distill.metrics_history import thinned
 from distill.models.file_format import KIND, check_format, read_settings
 from distill.models.metadata import ModelMetadata
-from distill.serialization.tensor_descriptions import read_stored
+from distill.serialization.archive import read_stored
 
 #: Points of the loss curve that is shown small.
 CURVE_POINTS = 48

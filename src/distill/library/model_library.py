@@ -22,14 +22,13 @@ from distill.errors import LibraryError, ModelFileError, UnknownModelError
 from distill.files import write_new, write_whole
 from distill.housekeeping import clear_partial_files
 from distill.library.index import Deletion, Index, LibraryLock, Row, Stamp, index_folder, read_row, stamp_of
-from distill.library.model_entry import ModelEntry
+from distill.library.model_entry import ModelEntry, with_unique_names
 from distill.library.model_facts import read_facts
-from distill.library.unique_names import with_unique_names
 from distill.library.user_metadata import UserMetadata, read_user_metadata, write_user_metadata
 from distill.models.file_format import KIND, SUFFIX, library_path
 from distill.models.metadata import ModelMetadata
 from distill.names import fold, slug
-from distill.serialization.tensor_descriptions import read_content
+from distill.serialization.archive import read_archive, read_content, save_archive
 from distill.trash import move_to_trash, restore_from_trash
 
 __all__ = ["Deletion", "ModelEntry", "ModelLibrary"]
@@ -428,7 +427,5 @@ def _same_model(one: Path, other: Path) -> bool:
 
 def _write_renamed(path: Path, file: Any, changes: dict[str, Any]) -> None:
     """Write a model file's contents with changed metadata.  Imports torch."""
-    from distill.serialization.archive import read_archive, save_archive
-
     data = read_archive(path, KIND, ModelFileError)
     save_archive(file, data | {"metadata": data["metadata"] | changes}, path.name)

@@ -5,12 +5,12 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from distill.config.family_catalog import config_from_dict
+from distill.config.factory import config_from_dict
 from distill.config.training import AnyConfig
 from distill.errors import CheckpointError, ConfigurationError, ModelFileError
 from distill.models.metadata import ModelMetadata
 from distill.names import slug
-from distill.serialization.tensor_descriptions import read_stored
+from distill.serialization.archive import read_stored
 
 MODEL_FORMAT_MARKER = "distill_model"
 SAVED_MODEL_VERSION = 1

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from distill.audio.spectrogram import SpectrogramConfig
 from distill.computing.devices import pick_device
 from distill.computing.own_randomness import OwnRandomness
-from distill.config.family_catalog import config_from_dict, family_info
+from distill.config.factory import config_from_dict
+from distill.config.family_catalog import family_info
 from distill.config.keyword_aliases import accept_keywords
 from distill.config.training import TrainingConfig, VQVAEConfig
 from distill.errors import CheckpointError, ConfigurationError, ModelFileError, pass_on_memory_error
@@ -33,10 +34,9 @@ from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
 from distill.models.latent_space.latent_map import LatentMap
 from distill.models.metadata import ModelMetadata, now_iso
 from distill.models.model_parts import PRIOR, ModelParts, prior_entry
-from distill.serialization.archive import read_archive, write_archive
+from distill.serialization.archive import read_archive, read_stored, write_archive
 from distill.serialization.checkpoint_reader import read_checkpoint
 from distill.serialization.plain_values import plain_config, plain_values
-from distill.serialization.tensor_descriptions import read_stored
 from distill.serialization.weight_checks import apply_state, check_network, check_weights
 
 __all__ = [

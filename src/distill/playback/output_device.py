@@ -1,4 +1,4 @@
-"""The sound device: listing devices, and opening, starting and closing an output stream.
+"""The sound device: listing devices, opening, starting and closing an output stream, and the length of its buffer.
 
 Uses PortAudio through sounddevice.  PortAudio is not thread-safe and reads its list of devices only when it is
 initialised.  Everything here is therefore called from the player's own thread while no stream is open; only `preload`
@@ -7,6 +7,7 @@ a new list of devices.  A chosen device that is not connected is replaced by the
 """
 
 import importlib
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.errors import PlaybackError
+
+log = logging.getLogger(__name__)
 
 PREFERRED_RATE = 48_000
 
@@ -33,6 +36,9 @@ BLOCK_FRAMES = 1024
 #: the device again with twice the buffer, up to the other one.
 LIVE_BUFFER_SECONDS = 0.01
 LIVE_BLOCK_FRAMES = 128
+
+#: Dropouts between two checks, twice in a row, after which the buffer for notes is doubled.
+MOST_UNDERFLOWS = 3
 
 #: Silence before a sound when the device starts: until the device has queued `LEAD_HELD_SECONDS`, but at most
 #: `LEAD_MOST_SECONDS`, because not every driver reports its queue.  A device starts as soon as it has one period, about
@@ -252,6 +258,43 @@ class Output:
         self._lead_frames = 0
         if not self._fill(block):
             raise self._stop_exception
+
+
+class NoteBuffer:
+    """How long the device's buffer for notes is: short at first, doubled where the computer does not keep up with it.
+
+    Attributes
+    ----------
+    seconds
+        Its length.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = LIVE_BUFFER_SECONDS
+        self._underflows_seen, self._dry_looks = 0, 0
+
+    def begin(self) -> None:
+        """Begin with a device that is opened, and has had no dropout."""
+        self._underflows_seen = 0
+
+    def runs_dry(self, underflows: int, is_live: bool) -> bool:
+        """Return whether the device had dropouts in this look and in the one before; one alone may be a hiccup.
+
+        Parameters
+        ----------
+        underflows
+            Its dropouts since it was opened.
+        is_live
+            Whether it is open for notes.
+        """
+        had, self._underflows_seen = underflows - self._underflows_seen, underflows
+        self._dry_looks = self._dry_looks + 1 if is_live and had >= MOST_UNDERFLOWS else 0
+        return self._dry_looks >= 2 and self.seconds < BUFFER_SECONDS
+
+    def lengthen(self) -> None:
+        """Double the buffer: this computer does not keep up with the present one."""
+        self.seconds, self._dry_looks = min(2 * self.seconds, BUFFER_SECONDS), 0
+        log.info("The buffer for notes is %.0f ms now: the device ran dry", 1000 * self.seconds)
 
 
 def stand_in_note(device: OutputDevice) -> str:

@@ -24,8 +24,7 @@ from distill.errors import PlaybackError
 from distill.playback.block_source import BlockSource
 from distill.playback.command_queue import Commands, once
 from distill.playback.instrument import Instrument, Strike
-from distill.playback.note_buffer import NoteBuffer
-from distill.playback.output_device import GONE, Output, OutputDevice, find_outputs, stand_in_note
+from distill.playback.output_device import GONE, NoteBuffer, Output, OutputDevice, find_outputs, stand_in_note
 from distill.playback.player_status import PlayerState, PlayerStatus
 from distill.playback.track_voice import Voice
 from distill.playback.tracks import PlayRequest, Track, load_sound, make_tracks, sound_peaks

@@ -1,4 +1,4 @@
-"""The folder of a run: made, locked for the process that trains in it, and its history written.  No torch here.
+"""The folder of a run: made, and locked for the process that trains in it.  No torch here.
 
 ::
 
@@ -10,8 +10,6 @@
     training.json       the computer that trains here right now; see `distill.runs.run_owner`
 """
 
-import json
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -19,12 +17,11 @@ from pathlib import Path
 import filelock
 
 from distill.errors import RunFolderError
-from distill.events import Event, event_to_dict
-from distill.files import write_whole
+from distill.events import Event
 from distill.housekeeping import clear_partial_files
 from distill.metrics_history import AnyHistory
 from distill.paths import RUN_MARKER
-from distill.runs.run_history import HISTORY
+from distill.runs.run_history import append_history, write_history
 from distill.runs.run_owner import LOCK, SignsOfLife, other_host
 
 MODEL = "model.distill"
@@ -107,11 +104,7 @@ class RunFolder:
         OSError
             It cannot be written.
         """
-        if not history.step_count and not history.epochs:
-            (self.path / HISTORY).unlink(missing_ok=True)
-            return
-        with write_whole(self.path / HISTORY) as file:
-            file.writelines(_line(event) for event in history.events())
+        write_history(self.path, history)
 
     def append_history(self, events: Iterable[Event]) -> None:
         """Append events to the history on disk, all or none.
@@ -121,18 +114,7 @@ class RunFolder:
         OSError
             It cannot be written.
         """
-        left = memoryview(b"".join(_line(event) for event in events))
-        if not left:
-            return
-        with (self.path / HISTORY).open("ab", buffering=0) as file:
-            before = file.seek(0, os.SEEK_END)
-            try:
-                while left:
-                    left = left[file.write(left) :]
-            except OSError:
-                with suppress(OSError):  # what was written comes again with the next try
-                    file.truncate(before)
-                raise
+        append_history(self.path, events)
 
 
 class FollowedFolder(RunFolder):
@@ -156,8 +138,3 @@ class FollowedFolder(RunFolder):
 
     def append_history(self, events: Iterable[Event]) -> None:
         """Do nothing: the other process writes them."""
-
-
-def _line(event: Event) -> bytes:
-    """Return the line of an event in a history."""
-    return (json.dumps(event_to_dict(event), allow_nan=False) + "\n").encode()

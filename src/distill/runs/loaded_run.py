@@ -6,9 +6,8 @@ from pathlib import Path
 from distill.files import is_file
 from distill.json_files import read_json
 from distill.metrics_history import AnyHistory
-from distill.runs.history_growth import whole_lines_size
 from distill.runs.preview_files import PreviewSound, find_previews
-from distill.runs.run_history import read_history
+from distill.runs.run_history import read_history, whole_lines_size
 from distill.runs.run_owner import training_host
 from distill.runs.run_record import Interruption, RunRecord
 

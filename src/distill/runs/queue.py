@@ -23,8 +23,7 @@ from distill import diagnostics, paths
 from distill.audio.decoding.sound_fix import SoundFix
 from distill.audio.sound_scan import ScanResult, scan_sounds
 from distill.computing.unresponsive_drives import wait_for
-from distill.config.config_from_model import config_from_model
-from distill.config.factory import make_config
+from distill.config.factory import config_from_model, make_config
 from distill.config.family_catalog import FAMILIES
 from distill.config.training import AnyConfig, OverfittingPreset
 from distill.errors import Cancelled, DistillError, ModelNotSavedError, QueueError, RunFolderError, is_memory_error

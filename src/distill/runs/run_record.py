@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from distill.audio.decoding.sound_fix import SoundFix
 from distill.audio.scan_result import SkippedSound
-from distill.config.family_catalog import config_from_dict
+from distill.config.factory import config_from_dict
 from distill.config.training import AnyConfig
 from distill.errors import RunFolderError
 from distill.events import UNSAVED
@@ -81,7 +81,7 @@ class RunRecord:
     preview_sounds
         Sounds whose reconstructions are among the previews, by their number; empty where they are not known yet.
     preparation
-        How the sounds were prepared; see `distill.audio.decoding.sound_file.PREPARATION`.
+        How the sounds were prepared; see `distill.audio.decoding.mono_decoder.PREPARATION`.
     fingerprints
         By path, the hash of each sound's file (``content``) and of its decoded samples (``audio``): by these a run
         finds its sounds again.  Empty for runs of older versions.

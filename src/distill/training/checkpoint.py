@@ -14,8 +14,14 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from distill.errors import CheckpointError, pass_on_memory_error
 from distill.json_files import write_json
-from distill.runs.checkpoint_folder import checkpoint_path, get_best_checkpoint, list_checkpoints, manage_checkpoints
-from distill.runs.checkpoint_sidecar import sidecar_metadata, sidecar_of
+from distill.runs.checkpoint_folder import (
+    checkpoint_path,
+    get_best_checkpoint,
+    list_checkpoints,
+    manage_checkpoints,
+    sidecar_metadata,
+    sidecar_of,
+)
 from distill.serialization.archive import write_archive
 from distill.serialization.checkpoint_reader import CHECKPOINT_FORMAT, CHECKPOINT_VERSION, read_checkpoint
 from distill.serialization.optimizer_state import check_fits, lay_out_like_weights

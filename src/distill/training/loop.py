@@ -110,7 +110,7 @@ def train(
         What is changed in some sounds when they are decoded, by their files; a resumed run has its own.
     start_from
         Model file, or checkpoint of another run, that a new run starts with; ``config`` must have its shape, see
-        `distill.config.config_from_model.config_from_model`.
+        `distill.config.factory.config_from_model`.
 
     Returns
     -------

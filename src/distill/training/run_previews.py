@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE
 from distill.computing.interruptible import Interruptible
 from distill.config.family_catalog import family_info
 from distill.config.preview_epochs import has_previews

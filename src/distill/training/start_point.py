@@ -9,8 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.decoding.sound_file import SAMPLE_RATE
-from distill.config.family_catalog import config_from_dict
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE
+from distill.config.factory import config_from_dict
 from distill.config.training import AnyConfig
 from distill.errors import CheckpointError, RunFolderError, SoundError, pass_on_memory_error
 from distill.models.families import make_family

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from distill.audio.decoding.sound_file import FloatArray
+from distill.audio.decoding.mono_decoder import FloatArray
 from distill.audio.pitch import estimate_pitch
 from distill.errors import Cancelled, ConfigurationError
 from distill.generation.kits.kit_writer import FIRST_KEY, PEAK, Kit, KitSound, Layer, single, trim, write_kit

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import soxr
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, decode_sound
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE, FloatArray, decode_sound
 from distill.generation.map.copy_check import COPY_CORRELATION, CopySearch
 
 RATE = SAMPLE_RATE

@@ -13,8 +13,8 @@ import pytest
 import soundfile
 import torch
 
-from distill.audio.decoding.sound_file import decode_sound
-from distill.audio.decoding.wav_writer import write_wav
+from distill.audio.decoding.mono_decoder import decode_sound
+from distill.audio.wav_writer import write_wav
 from distill.config.factory import make_config
 from distill.config.training import TrainingConfig
 from distill.errors import DistillError, LibraryError, ModelFileError, SoundError

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QStyle, QStyleOptionViewItem,
 from pytestqt.qtbot import QtBot
 
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE
 from distill.config.training import TrainingConfig
 from distill.gui.sounds.cell_delegates import NameDelegate
 from distill.gui.sounds.columns import Column

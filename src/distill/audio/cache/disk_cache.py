@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from distill.errors import Cancelled, DistillError
-from distill.files import PARTIAL_SUFFIX, write_whole
+from distill.files import PARTIAL_SUFFIX, is_disk_full, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 LEASE_S = 3600.0
 _RENEW_S = LEASE_S / 6
 _NEVER = (".jsonl",)  # small, and other files are found by it
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 #: Errors of a disk, or of a file system, that has lost what was written.
 _UNREADABLE = {getattr(errno, name) for name in ("EIO", "EBADMSG", "EUCLEAN") if hasattr(errno, name)}
 
@@ -106,7 +105,7 @@ class DiskCache:
         try:
             self._write(path, fill)
         except OSError as exc:
-            if exc.errno not in _FULL or not self._sweep(0, path):
+            if not is_disk_full(exc) or not self._sweep(0, path):
                 raise self.user_error(exc) from exc
             try:
                 self._write(path, fill)
@@ -126,7 +125,7 @@ class DiskCache:
 
     def user_error(self, error: OSError) -> DistillError:
         """Return what to tell the user when the folder cannot be written to."""
-        if error.errno in _FULL:
+        if is_disk_full(error):
             return DistillError(
                 f"The disk that holds the cache folder {self.folder} is full. Free some space on it, or set "
                 "DISTILL_HOME to a folder on a larger disk, and start again."

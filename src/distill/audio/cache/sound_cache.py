@@ -29,12 +29,18 @@ from distill import paths
 from distill.audio.cache.disk_cache import DiskCache, discard_unreadable
 from distill.audio.cache.hash_index import HashIndex, Key, file_key
 from distill.audio.cache.stored_array import is_whole_array, read_into, read_rows, write_array
-from distill.audio.decoding import sound_file
 from distill.audio.decoding.access_errors import link_reason
 from distill.audio.decoding.hum import HumFilter
+from distill.audio.decoding.mono_decoder import (
+    PREPARATION,
+    SAMPLE_RATE,
+    FloatArray,
+    peak_of,
+    stream_prepared,
+    with_mono,
+)
 from distill.audio.decoding.open_sound import UnreachableSoundError
 from distill.audio.decoding.pyav import av_is_available
-from distill.audio.decoding.sound_file import PREPARATION, SAMPLE_RATE, FloatArray, peak_of, stream_prepared, with_mono
 from distill.audio.decoding.sound_fix import SoundFix
 from distill.errors import Cancelled, SoundError, TrainingError
 from distill.json_files import parse_json, read_json, write_json
@@ -109,11 +115,11 @@ class CachedSound:
     @property
     def duration_s(self) -> float:
         """Seconds."""
-        return self.samples / sound_file.SAMPLE_RATE
+        return self.samples / SAMPLE_RATE
 
     @property
     def preparation(self) -> int:
-        """How the sound was prepared; see `distill.audio.decoding.sound_file.PREPARATION`."""
+        """How the sound was prepared; see `distill.audio.decoding.mono_decoder.PREPARATION`."""
         return self._cache.preparation
 
     def part(self, start: int, stop: int) -> "CachedSound":

@@ -22,8 +22,7 @@ from distill import paths
 from distill.audio.cache.hash_index import rename_key
 from distill.audio.decoding.level_checks import without_absurd
 from distill.audio.decoding.libsndfile import ENDLESS
-from distill.audio.decoding.open_sound import open_sound
-from distill.audio.decoding.sound_file import read_blocks
+from distill.audio.decoding.open_sound import open_sound, read_blocks
 from distill.audio.waveform_peaks import waveform_peaks
 
 log = logging.getLogger(__name__)

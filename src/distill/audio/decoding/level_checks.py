@@ -15,7 +15,7 @@ _ABSURD = 1e12
 #: Level (-60 dBFS) under which a file is examined for being nothing but noise.
 _QUIET_PEAK = 1e-3
 #: Share of the energy that a mix of unrelated channels would have, under which the mix has lost the sound (-10 dB).
-_LOST_SHARE = 0.1
+LOST_SHARE = 0.1
 _FRAME = 1024
 _FRAMES_NEEDED = 8
 #: A spectral line stands out of noise by more than this, averaged over at least `_FRAMES_NEEDED` frames.
@@ -145,7 +145,7 @@ class LevelMeter:
     def _is_lost(self) -> bool:
         """Whether the mix has far less energy than channels that have nothing in common would give."""
         unrelated = self._energies.sum() / len(self._energies) ** 2
-        return self._mono_energy < _LOST_SHARE * unrelated and self._file_peak >= 10 * SILENCE_PEAK
+        return self._mono_energy < LOST_SHARE * unrelated and self._file_peak >= 10 * SILENCE_PEAK
 
 
 class _NoiseMeter:

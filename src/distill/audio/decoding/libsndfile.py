@@ -13,11 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from distill.audio.decoding.streams.byte_view import ByteView, ChannelSegments, Segment
+from distill.audio.decoding.streams.byte_view import ByteView, ChannelSegments, PartSegments, Segment
 
 FloatArray = npt.NDArray[np.float32]
-#: A view of a recording; None stands for the file as it is.
-PartSegments = tuple[Segment, ...] | ChannelSegments | None
 
 #: What libsndfile says at least of the frames in a FLAC stream that states no length.
 ENDLESS = 1 << 62

@@ -1,5 +1,6 @@
-"""Reading the samples of a file forwards: parts that were joined, and FLAC behind a damaged frame.
+"""Reads the samples of a file forwards, and says what is damaged or missing.
 
+FLAC is read on behind a damaged frame.
 A file can hold several recordings, one behind the other: chained Ogg streams, MP3 and FLAC files that were joined.
 They are read as one sound with the sample rate and the channels of the first.
 """
@@ -13,8 +14,8 @@ import numpy as np
 import soundfile
 import soxr
 
-from distill.audio.decoding.libsndfile import ENDLESS, FloatArray, PartSegments, Source, open_part
-from distill.audio.decoding.streams.byte_view import ByteView, ChannelSegments, part_of
+from distill.audio.decoding.libsndfile import ENDLESS, FloatArray, Source, open_part
+from distill.audio.decoding.streams.byte_view import ByteView, ChannelSegments, PartSegments, part_of
 from distill.audio.decoding.streams.flac import flac_start, next_frame
 from distill.errors import SoundError
 
@@ -22,6 +23,11 @@ _BLOCK_SAMPLES = 1 << 17  # of all channels together: half a megabyte
 #: Damaged spots in a FLAC file after which reading goes on, and the share of its sound that may be lost by them.
 _MOST_DAMAGED_SPOTS = 50
 _MOST_LOST = 0.25
+#: Share of the sound of an Ogg file that must have been read.
+_LEAST_OF_OGG = 0.5
+#: What a file may miss of its claimed sound: some programs count a padding byte or round to a block.
+TOLERATED_SHARE = 0.01
+_TOLERATED_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -228,6 +234,61 @@ class SoundReader:
         view = getattr(sound, "view", None)
         if view is not None and view.error is not None:
             raise view.error
+
+    def check_read(self, done: int) -> None:
+        """Refuse a file from which fewer frames came than it states, where the statement is one to rely on.
+
+        Raises
+        ------
+        SoundError
+            Too few came; the message is the reason alone.
+        """
+        if done < _LEAST_OF_OGG * self.least_frames:  # a page that is damaged is skipped with all of its sound
+            whole, read = self.least_frames / self.samplerate, done / self.samplerate
+            raise SoundError(f"the file is damaged: {read:.1f} s of {whole:.1f} s could be read")
+        if done == 0:
+            raise SoundError("is empty (it holds no samples)")
+        # What an MPEG file holds was counted before; its decoder drops a damaged frame here and there.
+        if self.frames >= ENDLESS or self.format in ("OGG", "MP3"):
+            return
+        if is_short(self.frames - done, self.frames, self.samplerate):
+            raise SoundError(cut_off(done, self.frames, self.samplerate))
+
+    def damage_text(self, done: int) -> str:
+        """Return what was lost of a file that was read to its end, as a phrase without a full stop; empty for nothing.
+
+        Parameters
+        ----------
+        done
+            Samples of one channel that came from it.
+        """
+        skipped = self.skipped_frames
+        if self.format in ("OGG", "MP3"):  # decoders of these drop a page or a frame without saying so
+            stated = self.frames if self.frames < ENDLESS else 0
+            skipped += max(0, stated - done, self.least_frames - done)
+        parts = []
+        if self.lost_frames:
+            parts.append(f"{_seconds(self.lost_frames, self.samplerate)} of it were replaced by silence")
+        if skipped:
+            parts.append(f"about {_seconds(skipped, self.samplerate)} of it were skipped")
+        if self.lost_parts:
+            were = "recording was" if self.lost_parts == 1 else "recordings were"
+            parts.append(f"{self.lost_parts} {were} skipped that cannot be opened")
+        return f"it is damaged: {' and '.join(parts)}" if parts else ""
+
+
+def is_short(missing: float, claimed: float, rate: int) -> bool:
+    """Whether ``missing`` of ``claimed`` frames at ``rate`` Hz are too many to overlook."""
+    return missing > claimed * TOLERATED_SHARE or missing > _TOLERATED_S * rate
+
+
+def cut_off(frames: float, claimed: float, rate: int) -> str:
+    """Return the reason for a file of which only so many frames can be read."""
+    return f"the file is cut off: {frames / rate:.1f} s of {claimed / rate:.1f} s could be read"
+
+
+def _seconds(frames: int, rate: int) -> str:
+    return f"{max(frames / rate, 0.01):.2f} s"
 
 
 def _silence(frames: int, channels: int) -> Iterator[FloatArray]:

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from distill import paths
-from distill.audio.decoding.sound_file import read_header
-from distill.audio.decoding.wav_writer import write_wav
+from distill.audio.decoding.open_sound import read_header
 from distill.audio.demo import synth
 from distill.audio.demo.synth import (
     Signal,
@@ -23,6 +22,7 @@ from distill.audio.demo.synth import (
     position,
     time_axis,
 )
+from distill.audio.wav_writer import write_wav
 from distill.errors import SoundError
 
 Random = np.random.Generator

@@ -13,8 +13,8 @@ import soxr
 
 from distill.audio.cache.sound_cache import CachedSound, read_derived
 from distill.audio.decoding.level_checks import refuse_absurd, without_absurd
-from distill.audio.decoding.open_sound import open_sound
-from distill.audio.decoding.sound_file import SAMPLE_RATE, read_blocks
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE
+from distill.audio.decoding.open_sound import open_sound, read_blocks
 from distill.audio.stereo.stereo_image import BANDS, MIX, FloatArray, ImageMeter, StereoImage, columns_of
 from distill.errors import Cancelled, SoundError
 

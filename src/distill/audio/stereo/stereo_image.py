@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from distill.audio.decoding.level_checks import LOST_SHARE
+
 FloatArray = npt.NDArray[np.float32]
 ComplexArray = npt.NDArray[np.complex64]
 HalfArray = npt.NDArray[np.float16]
@@ -144,6 +146,15 @@ class StereoImage:
             gain = 1 / ratio if self.base == LEFT else ratio
             same, other = like * gain, (1 - like**2) * gain**2
         return same.astype(np.float32), np.sqrt(other.clip(0)).astype(np.float32)
+
+
+def base_of(channels: FloatArray) -> int:
+    """Return the base of left and right ``[2, N]``: what is used as the mono sound when files are decoded."""
+    energies = [float(np.var(channel, dtype=np.float64)) for channel in channels]
+    mix = float(np.var(channels.mean(0), dtype=np.float64))
+    if mix >= LOST_SHARE * sum(energies) / 4:
+        return MIX
+    return LEFT if energies[0] >= energies[1] else RIGHT
 
 
 def columns_of(samples: int) -> int:

@@ -9,18 +9,14 @@ from distill.audio.stereo.moment_alignment import followed, heard_levels
 from distill.audio.stereo.mono_to_stereo import divide, join, second_signal
 from distill.audio.stereo.stereo_image import (
     COLUMN,
-    LEFT,
-    MIX,
-    RIGHT,
     FloatArray,
     StereoImage,
+    base_of,
     columns_of,
     image_of,
     levels_of,
 )
 
-#: Share of the energy that a mix of unrelated channels would have, under which the mix has lost the sound (-10 dB).
-_LOST_SHARE = 0.1
 #: Samples over which a second signal that is kept and a new one are mixed, and over which a step is taken out.
 _FADE, _STEP = 480, 96
 #: Columns at the end of a sound that what follows may be like: half a minute.
@@ -93,15 +89,6 @@ class StereoSource:
 
     def _joined(self, mono: FloatArray, second: FloatArray) -> FloatArray:
         return np.stack(join(mono, second, self.image.base))
-
-
-def base_of(channels: FloatArray) -> int:
-    """Return what is used as the mono sound of left and right ``[2, N]``, as when files are decoded."""
-    energies = [float(np.var(channel, dtype=np.float64)) for channel in channels]
-    mix = float(np.var(channels.mean(0), dtype=np.float64))
-    if mix >= _LOST_SHARE * sum(energies) / 4:
-        return MIX
-    return LEFT if energies[0] >= energies[1] else RIGHT
 
 
 def mono_source(mono: FloatArray) -> StereoSource:

@@ -62,7 +62,7 @@ def find_faults(files: Sequence[Path], cache: "SoundCache", stop: threading.Even
     return examine(sounds, cancel_event=stop)
 
 
-def chosen_fixes(files: Sequence[Path], kinds: Sequence[str], stop: threading.Event) -> "dict[Path, SoundFix]":
+def doctor_fixes(files: Sequence[Path], kinds: Sequence[str], stop: threading.Event) -> "dict[Path, SoundFix]":
     """Return the fixes of some kinds for sounds, by file; errors are those of `find_faults`."""
     if not kinds:
         return {}

@@ -106,7 +106,7 @@ def _print_inspection(
 
 def _sound_notes(usable: list[Path], cache: "SoundCache") -> list[str]:
     """Return what a user should know about how sounds are read and used."""
-    from distill.audio.decoding.sound_file import SAMPLE_RATE
+    from distill.audio.decoding.mono_decoder import SAMPLE_RATE
     from distill.training.data.audible_regions import silence_note
 
     sounds = [cache.get(path) for path in usable]
@@ -116,7 +116,7 @@ def _sound_notes(usable: list[Path], cache: "SoundCache") -> list[str]:
 
 
 def _can_be_trained_on(usable: list[Path], cache: "SoundCache") -> bool:
-    from distill.audio.decoding.sound_file import SAMPLE_RATE
+    from distill.audio.decoding.mono_decoder import SAMPLE_RATE
     from distill.training.data.split import can_be_divided
 
     return len(usable) > 1 or (len(usable) == 1 and can_be_divided(cache.get(usable[0]), SAMPLE_RATE))

@@ -18,7 +18,7 @@ import soundfile
 
 from distill import paths
 from distill.audio.decoding.libsndfile import sndfile_name
-from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE, FloatArray
 from distill.audio.export import export_sound
 from distill.audio.export_options import ExportOptions
 from distill.errors import DistillError

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, decode_sound
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE, FloatArray, decode_sound
 from distill.errors import ConfigurationError
 from distill.generation.generated_sound import GenerationCancelled
 from distill.generation.kits.kit_writer import KitSound, Layer, single

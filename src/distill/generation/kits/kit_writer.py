@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, peak_of
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE, FloatArray, peak_of
 from distill.audio.pitch import Pitch, estimate_pitch, note_name
 from distill.errors import Cancelled, ConfigurationError
 from distill.files import write_folder, write_whole

@@ -15,7 +15,7 @@ import soxr
 import torch
 from numpy.typing import NDArray
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, decode_sound
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE, FloatArray, decode_sound
 from distill.errors import DistillError
 
 #: Rate at which sounds are compared, and the longest part that is.

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from distill.audio.decoding.sound_file import FloatArray
+from distill.audio.decoding.mono_decoder import FloatArray
 from distill.errors import ModelFileError
 from distill.generation.map.map_sounds import Position, long_sound_along, map_of, sliders_of, sound_at
 from distill.generation.mono_or_stereo import as_audio, channels_of, own_channels

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill.audio.decoding.sound_file import FloatArray
+from distill.audio.decoding.mono_decoder import FloatArray
 from distill.errors import Cancelled, DistillError
 from distill.generation.history.kept_weights import keep_weights
 from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory, keep
@@ -395,7 +395,7 @@ class MapSession:
 def _mono(path: Path) -> "Tensor":
     import torch
 
-    from distill.audio.decoding.sound_file import decode_sound
+    from distill.audio.decoding.mono_decoder import decode_sound
 
     with sound_named(path):
         return torch.from_numpy(decode_sound(path))[None]

@@ -9,8 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from distill import paths
 from distill.audio.decoding.sound_fix import SoundFix
-from distill.config.config_from_model import config_from_model
-from distill.config.factory import make_config
+from distill.config.factory import config_from_model, make_config
 from distill.config.training import AnyConfig
 from distill.errors import ConfigurationError
 from distill.events import UNSAVED, TrainingCompleteEvent, TrainingNotice

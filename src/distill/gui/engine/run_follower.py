@@ -6,8 +6,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from distill.gui.background.background_tasks import BackgroundTask
 from distill.metrics_history import AnyHistory
-from distill.runs.history_growth import Growth, add_events, read_growth
 from distill.runs.loaded_run import LoadedRun
+from distill.runs.run_history import Growth, add_events, read_growth
 
 #: How often the folder is looked at.
 LOOK_MILLISECONDS = 2000

@@ -9,7 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
-from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE
 from distill.audio.decoding.sound_fix import SoundFix
 from distill.errors import Cancelled, SoundError
 from distill.gui.background.background_tasks import BackgroundTask

@@ -17,7 +17,7 @@ from distill.gui.training.controls import TrainingControls
 from distill.gui.widgets.notices import NoticeBar
 from distill.models.file_format import KIND, SUFFIX, check_format, read_settings
 from distill.runs.run_record import RunRecord
-from distill.serialization.tensor_descriptions import read_stored
+from distill.serialization.archive import read_stored
 from distill.training.data.known_split import KnownSplit, split_of_chain
 
 #: Topic of notices about what the next run starts from.

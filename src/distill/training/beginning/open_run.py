@@ -8,7 +8,7 @@ import torch
 
 from distill import paths
 from distill.computing.devices import pick_device
-from distill.config.config_from_model import SHAPE, config_from_model
+from distill.config.factory import SHAPE, config_from_model
 from distill.errors import CheckpointError, ConfigurationError, RunFolderError
 from distill.models.families import make_family
 from distill.paths import RUN_MARKER

@@ -9,7 +9,7 @@ from typing import Any
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
-from distill.config.family_catalog import config_from_dict
+from distill.config.factory import config_from_dict
 from distill.config.training import AnyConfig
 from distill.errors import CheckpointError
 from distill.events import TrainingNotice

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from distill.audio.augmentation import AugmentationPipeline
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
-from distill.audio.decoding.sound_file import PREPARATION, SAMPLE_RATE
+from distill.audio.decoding.mono_decoder import PREPARATION, SAMPLE_RATE
 from distill.audio.decoding.sound_fix import SoundFix
 from distill.computing.unresponsive_drives import wait_for
 from distill.errors import CheckpointError, NoAnswer, SoundError, TrainingError

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from distill.audio.cache.sound_cache import ENVELOPE_HOP, CachedSound
-from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE
 
 #: Level relative to the peak of the file under which it is silent: -60 dB, under the noise of most recordings.
 SILENT = 1e-3

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from distill.audio.cache.sound_cache import CachedSound
-from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE
 
 FloatArray = npt.NDArray[np.float32]
 Spectrum = npt.NDArray[np.complex128]

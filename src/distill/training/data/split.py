@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from distill.audio.cache.sound_cache import ENVELOPE_HOP, CachedSound
-from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE
 from distill.errors import NotEnoughSoundsError
 from distill.training.data.audible_regions import chunk_starts, kept_seconds, sound_regions
 from distill.training.data.copies_in_split import same_audio_groups

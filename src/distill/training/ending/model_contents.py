@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.audio.cache.sound_cache import CachedSound
-from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE
 from distill.errors import Cancelled, CheckpointError, reason_of
 from distill.events import TrainingNotice
 from distill.models.detail_by_example import MOST_BYTES, bytes_per_chunk

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
-from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE
 from distill.config.training import AnyConfig
 from distill.errors import SoundError
 from distill.runs.estimates.estimate import Material

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from distill.config.family_catalog import config_from_dict
+from distill.config.factory import config_from_dict
 from distill.config.training import AnyConfig
 from distill.events import Event, StepMetrics, VQStepMetrics
 from distill.files import temporary_folder
@@ -104,8 +104,8 @@ def _write_noises(folder: Path, config: AnyConfig) -> list[Path]:
     """Write noises that fill a batch; their content does not matter, only that there is some."""
     import numpy as np
 
-    from distill.audio.decoding.sound_file import SAMPLE_RATE
-    from distill.audio.decoding.wav_writer import write_wav
+    from distill.audio.decoding.mono_decoder import SAMPLE_RATE
+    from distill.audio.wav_writer import write_wav
 
     folder.mkdir()
     rng = np.random.default_rng(0)

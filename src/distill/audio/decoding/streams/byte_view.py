@@ -23,6 +23,10 @@ class ChannelSegments:
     channels: tuple[tuple[Segment, ...], ...]
 
 
+#: A view of a recording; None stands for the file as it is.
+PartSegments = tuple[Segment, ...] | ChannelSegments | None
+
+
 class ByteView(io.RawIOBase):
     """The concatenation of segments of a file, readable and seekable.
 

@@ -25,6 +25,8 @@ from distill.audio.decoding.streams.chunks import (
     walk_chunks,
 )
 
+#: How the files of these formats begin.
+CONTAINER_MARKS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"caff", b".snd", b"dns.", b"riff", b"NIST_1A\n")
 # Placeholders for "not known": zero, and several numbers near 2 or 4 GB.
 _UNKNOWN_FROM_32 = 0x7FFF_0000
 _UNKNOWN_FROM_64 = 1 << 62

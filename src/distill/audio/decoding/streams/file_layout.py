@@ -5,35 +5,22 @@ one view each.
 """
 
 import io
-import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO
 
-from distill.audio.decoding.streams.byte_view import ByteView, ChannelSegments, Segment, overlaid
+from distill.audio.decoding.streams.byte_view import ByteView, PartSegments, Segment, overlaid
 from distill.audio.decoding.streams.chunk_order import arrange
-from distill.audio.decoding.streams.container_headers import Container, Extent, read_container
+from distill.audio.decoding.streams.container_headers import CONTAINER_MARKS, Container, Extent, read_container
 from distill.audio.decoding.streams.flac import flac_starts, understated_length
 from distill.audio.decoding.streams.mpeg import view_of_part, walk_frames
 from distill.audio.decoding.streams.ogg import flac_segments, walk_pages
 from distill.audio.decoding.streams.svx import svx_channels
-from distill.audio.decoding.streams.tags import padding_end, sound_range
+from distill.audio.decoding.streams.tags_and_padding import skip_padding, sound_range
 from distill.audio.decoding.streams.voc import MAGIC as VOC_MAGIC
 from distill.audio.decoding.streams.voc import voc_segments
 
-#: A view of a recording; None stands for the file as it is.
-PartSegments = tuple[Segment, ...] | ChannelSegments | None
-
 _MPEG_SUFFIXES = frozenset((".mp3", ".mp2", ".mp1", ".mpga"))
-#: Junk in front of the first page or mark that is searched through.
-_JUNK = 1 << 20
 _READ_AT_ONCE = 1 << 10
-#: How the sound behind such junk begins, for each suffix.
-_MARKS = {
-    ".ogg": rb"OggS\0", ".oga": rb"OggS\0", ".opus": rb"OggS\0", ".flac": rb"fLaC", ".wav": rb"RIFF....WAVE",
-    ".aif": rb"FORM....AIF[FC]", ".aiff": rb"FORM....AIF[FC]", ".aifc": rb"FORM....AIFC",
-}  # fmt: skip
-_CONTAINER_MARKS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"caff", b".snd", b"dns.", b"riff", b"NIST_1A\n")
 
 
 @dataclass(frozen=True)
@@ -103,14 +90,14 @@ def find_layout(path: Path, size: int) -> Layout:
     """
     start, end = sound_range(path)
     with path.open("rb") as raw:
-        start = _skip_padding(raw, path, start, end)
+        start = skip_padding(raw, path, start, end)
         raw.seek(start)
         file = _File(path, size, start, end, raw.read(len(VOC_MAGIC)))
     if file.head.startswith(b"OggS"):
         return _ogg(file)
     if file.head.startswith(b"fLaC"):
         return _flac(file)
-    if file.head.startswith(_CONTAINER_MARKS):
+    if file.head.startswith(CONTAINER_MARKS):
         return _container(file)
     if file.head == VOC_MAGIC:
         found = voc_segments(path, start, end)
@@ -118,20 +105,6 @@ def find_layout(path: Path, size: int) -> Layout:
     if path.suffix.lower() in _MPEG_SUFFIXES or (file.head[:1] == b"\xff" and file.head[1:2] >= b"\xe0"):
         return _mpeg(file)
     return file.layout()
-
-
-def _skip_padding(raw: IO[bytes], path: Path, start: int, end: int) -> int:
-    """Return the position behind zeros, and behind junk that the suffix of the file shows to be none of it."""
-    behind = padding_end(raw, start, end)
-    if behind >= end:
-        return start
-    mark = _MARKS.get(path.suffix.lower())
-    raw.seek(behind)
-    data = raw.read(_JUNK)
-    if data.startswith((*_CONTAINER_MARKS, b"OggS", b"fLaC", VOC_MAGIC)):
-        return behind
-    found = re.search(mark, data, re.DOTALL) if mark is not None else None
-    return behind + found.start() if found is not None else start
 
 
 def _container(file: _File) -> Layout:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import soxr
 
 from distill.audio.cache.sound_cache import ENVELOPE_HOP, CachedSound
-from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE
 from distill.training.data.copies_in_split import MOST_COMPARED
 from distill.training.data.doctor.sound_measurements import MeasuredSound, check, is_lossy
 

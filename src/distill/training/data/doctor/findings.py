@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from distill.audio.cache.sound_cache import CachedSound
-from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE
 from distill.audio.decoding.sound_fix import SoundFix
 from distill.errors import SoundError
 from distill.training.data.audible_regions import sound_regions

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from distill.audio.cache.sound_cache import ENVELOPE_HOP, CachedSound, read_derived
 from distill.audio.decoding.hum import find_hum
 from distill.audio.decoding.level_checks import without_absurd
-from distill.audio.decoding.open_sound import open_sound
-from distill.audio.decoding.sound_file import SAMPLE_RATE, read_blocks
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE
+from distill.audio.decoding.open_sound import open_sound, read_blocks
 from distill.errors import Cancelled
 
 FloatArray = npt.NDArray[np.float32]

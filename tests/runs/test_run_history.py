@@ -7,10 +7,9 @@ import pytest
 
 from distill.config.training import TrainingConfig
 from distill.events import event_to_dict
-from distill.runs import history_growth
-from distill.runs.history_growth import read_growth
+from distill.runs import run_history
 from distill.runs.loaded_run import LoadedRun
-from distill.runs.run_history import HISTORY
+from distill.runs.run_history import HISTORY, read_growth
 from distill.runs.run_record import RunRecord
 from tests.runs.test_summary import epoch_end
 
@@ -47,7 +46,7 @@ def test_a_run_that_is_opened_within_a_line_goes_on_with_that_line(tmp_path: Pat
 @pytest.mark.parametrize("damage", [b"\0" * 5000, b"x" * 300 + b"\n", b"[1]\n" * 100, b"\xff\xfe\n" * 50])
 def test_damage_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes) -> None:
     """A stretch without a line end used to be read again and again, and nothing behind it."""
-    monkeypatch.setattr(history_growth, "_MOST_BYTES", 1000)
+    monkeypatch.setattr(run_history, "_MOST_NEW_BYTES", 1000)
     line = json.dumps({"event": "StepMetrics", "step": 7}).encode() + b"\n"
     (tmp_path / HISTORY).write_bytes(line + damage + b"\n" + line)
     position, steps = 0, []

@@ -1,4 +1,4 @@
-"""How the Python interpreter runs: how often threads take turns, and what garbage collections walk through."""
+"""How often threads take turns at the interpreter lock (GIL), and what garbage collections (GC) walk through."""
 
 import gc
 import sys

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from distill.audio.decoding import sound_file
-from distill.audio.decoding.sound_file import FloatArray, UnreachableSoundError, decode_sound, read_header, stream_sound
-from distill.audio.decoding.wav_writer import write_wav
+from distill.audio.decoding import mono_decoder
+from distill.audio.decoding.mono_decoder import FloatArray, decode_sound, stream_sound
+from distill.audio.decoding.open_sound import UnreachableSoundError, read_header
+from distill.audio.decoding.sound_suffixes import SOUND_SUFFIXES
+from distill.audio.wav_writer import write_wav
 from distill.errors import Cancelled, SoundError
 from tests.audio.conftest import WriteTone, loudest_hertz, tone
 
@@ -60,7 +62,7 @@ def test_resampling_keeps_pitch_level_and_place(tmp_path: Path, rate: int) -> No
     wave = np.where((at > 1) & (at < 2), 0.5 * np.sin(2 * np.pi * 1000 * at), 0)
     wave[round(0.5 * rate)] = 0.6  # the peak, so that the level of the sine can be told
     soundfile.write(path, wave, rate, subtype="FLOAT")
-    audio = np.concatenate(list(sound_file.stream_sound(path)))
+    audio = np.concatenate(list(mono_decoder.stream_sound(path)))
     assert len(audio) == 3 * 48_000
     position = np.arange(len(audio)) / 48_000
     inside = (position > 1.01) & (position < 1.99)
@@ -82,7 +84,7 @@ def test_channels_are_averaged(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "three.wav", np.stack([left, right, rear], 1), 48_000, subtype="FLOAT")
     mix = (left + right + rear) / 3
     np.testing.assert_allclose(decode_sound(tmp_path / "three.wav", normalize=False), mix, atol=1e-6)
-    np.testing.assert_allclose(np.concatenate(list(sound_file.stream_sound(tmp_path / "three.wav"))), mix, atol=1e-6)
+    np.testing.assert_allclose(np.concatenate(list(mono_decoder.stream_sound(tmp_path / "three.wav"))), mix, atol=1e-6)
 
 
 def test_levels_are_normalised_by_file(tmp_path: Path) -> None:
@@ -343,7 +345,7 @@ def test_names_that_are_not_text(write_tone: WriteTone) -> None:
 
 def test_cancelling_takes_effect_within_a_block(write_tone: WriteTone) -> None:
     stop = threading.Event()
-    blocks = sound_file.stream_sound(write_tone("long.wav", 20.0), stop)
+    blocks = mono_decoder.stream_sound(write_tone("long.wav", 20.0), stop)
     next(blocks)
     stop.set()
     with pytest.raises(Cancelled):
@@ -372,5 +374,5 @@ def test_written_wav_refuses(tmp_path: Path, audio: FloatArray) -> None:
 
 def test_suffixes() -> None:
     assert {".wav", ".aif", ".aiff", ".aifc", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".caf", ".au", ".w64",
-            ".rf64"} <= sound_file.SOUND_SUFFIXES  # fmt: skip
-    assert not {".raw", ".mat", ".txt", ".m4a", ""} & sound_file.SOUND_SUFFIXES
+            ".rf64"} <= SOUND_SUFFIXES  # fmt: skip
+    assert not {".raw", ".mat", ".txt", ".m4a", ""} & SOUND_SUFFIXES

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE
 from distill.files import write_whole
 
 

@@ -1,4 +1,4 @@
-"""Decodes sounds to what Distill works on (mono, 48 kHz, float32).
+"""Decodes sounds to what Distill works on: mono, 48 kHz, float32.
 
 Everything is decoded in blocks and forwards only, so that a file of two hours takes no more memory than one of two
 seconds.  A file that cannot be used raises a `SoundError` whose message is the reason in plain words, without the name
@@ -13,37 +13,12 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 import soxr
 
-from distill.audio.decoding.access_errors import os_reason
-from distill.audio.decoding.damage_text import damage_text
-from distill.audio.decoding.header_checks import cut_off, is_short
 from distill.audio.decoding.infrasound import InfrasoundFilter
-from distill.audio.decoding.level_checks import SILENCE_PEAK as SILENCE_PEAK
-from distill.audio.decoding.level_checks import LevelMeter, MixLostError, refuse_absurd
-from distill.audio.decoding.libsndfile import ENDLESS
-from distill.audio.decoding.open_sound import UnreachableSoundError, open_sound
-from distill.audio.decoding.sound_reader import SoundReader
-from distill.audio.decoding.sound_suffixes import SOUND_SUFFIXES
-from distill.errors import Cancelled, SoundError
-
-__all__ = [
-    "PREPARATION",
-    "SAMPLE_RATE",
-    "SOUND_SUFFIXES",
-    "Cancelled",
-    "MeasuredSound",
-    "SoundHeader",
-    "UnreachableSoundError",
-    "decode_sound",
-    "measure_mono",
-    "os_reason",
-    "read_header",
-    "stream_prepared",
-    "stream_sound",
-    "with_mono",
-]  # fmt: skip
+from distill.audio.decoding.level_checks import SILENCE_PEAK, LevelMeter, MixLostError, refuse_absurd
+from distill.audio.decoding.open_sound import open_sound, read_blocks, read_header
+from distill.errors import SoundError
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -54,74 +29,9 @@ SAMPLE_RATE = 48_000
 #: silence, split by seconds.  A run goes on with the one that it was begun with.
 PREPARATION = 2
 
-#: Share of the sound of an Ogg file that must have been read.
-_LEAST_OF_OGG = 0.5
-
 T = TypeVar("T")
 #: Is told what was lost of a damaged file, as a phrase.
 OnDamage = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class SoundHeader:
-    """What a sound file says about itself.
-
-    Attributes
-    ----------
-    duration_s
-        Seconds.  An estimate for MP3 files that state no length.
-    sample_rate, channels, frames
-        As in the file; ``frames`` are samples of one channel.
-    format
-        Name of the format and its coding, for instance ``"WAV PCM_24"``.
-    """
-
-    duration_s: float
-    sample_rate: int
-    channels: int
-    frames: int
-    format: str
-
-
-def read_header(path: Path) -> SoundHeader:
-    """Read what a sound file says about itself, without decoding it.
-
-    The one exception is a stream that states no length: it is decoded to count its frames.
-
-    Raises
-    ------
-    SoundError
-        The file cannot be used, as far as can be told without decoding.  The message is the reason alone.
-    """
-    with open_sound(path) as sound:
-        frames = sound.frames
-        if frames >= ENDLESS:
-            frames = sum(len(block) for block in read_blocks(sound))
-        if frames == 0:
-            raise SoundError("is empty (it holds no samples)")
-        rate = sound.samplerate
-        return SoundHeader(frames / rate, rate, sound.channels, frames, f"{sound.format} {sound.subtype}")
-
-
-def read_blocks(sound: SoundReader, cancel_event: threading.Event | None = None) -> Iterator[FloatArray]:
-    """Yield blocks ``[frames, channels]`` until the end.
-
-    Raises
-    ------
-    SoundError
-        The file breaks off, or cannot be read any more.
-    Cancelled
-        ``cancel_event`` was set.
-    """
-    try:
-        for block in sound.blocks():
-            if cancel_event is not None and cancel_event.is_set():
-                raise Cancelled
-            yield block
-    except OSError as exc:  # of the disk that holds the file, not of the one that is written to
-        raise UnreachableSoundError(os_reason(exc)) from exc
-    except soundfile.LibsndfileError as exc:
-        raise UnreachableSoundError("the file changed while it was being read: try again") from exc
 
 
 def stream_sound(
@@ -148,7 +58,7 @@ def stream_sound(
     only_silence
         Whether only silent files are refused, as by older versions, and not those that hold nothing but quiet noise.
     on_damage
-        Called at the end with what was lost, where the file is damaged; see `damage_text`.
+        Called at the end with what was lost, where the file is damaged; see `SoundReader.damage_text`.
 
     Yields
     ------
@@ -178,9 +88,9 @@ def stream_sound(
             done += len(mono)
             level.add(used, mono)
             yield mono if resampler is None else resampler.resample_chunk(mono)
-        _check_read(sound, done)
+        sound.check_read(done)
         level.check(is_mix=channel is None, only_silence=only_silence)
-        if on_damage is not None and (damage := damage_text(sound, done)):
+        if on_damage is not None and (damage := sound.damage_text(done)):
             on_damage(damage)
         if resampler is not None:
             yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
@@ -191,21 +101,6 @@ def _mono(block: FloatArray) -> FloatArray:
         return block[:, 0].copy()  # the block is read into again
     mix: FloatArray = np.einsum("nc->n", block) / np.float32(block.shape[1])
     return mix
-
-
-def _check_read(sound: SoundReader, done: int) -> None:
-    """Refuse a file from which fewer frames came than it states, where the statement is one to rely on."""
-    if done < _LEAST_OF_OGG * sound.least_frames:  # a page that is damaged is skipped with all of its sound
-        whole, read = sound.least_frames / sound.samplerate, done / sound.samplerate
-        raise SoundError(f"the file is damaged: {read:.1f} s of {whole:.1f} s could be read")
-    if done == 0:
-        raise SoundError("is empty (it holds no samples)")
-    claimed = sound.frames
-    # What an MPEG file holds was counted before; its decoder drops a damaged frame here and there.
-    if claimed >= ENDLESS or sound.format in ("OGG", "MP3"):
-        return
-    if is_short(claimed - done, claimed, sound.samplerate):
-        raise SoundError(cut_off(done, claimed, sound.samplerate))
 
 
 def stream_prepared(

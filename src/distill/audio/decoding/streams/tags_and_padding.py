@@ -4,13 +4,24 @@ ID3v2 lies before the sound (or behind it, with a footer), ID3v1, APEv2 and Lyri
 APEv2 before it.  Tag editors write them to files of any format, and libsndfile stumbles over most of them.
 """
 
+import re
 from pathlib import Path
 from typing import IO
+
+from distill.audio.decoding.streams.container_headers import CONTAINER_MARKS
+from distill.audio.decoding.streams.voc import MAGIC as VOC_MAGIC
 
 _ID3V1_BYTES = 128
 _APE_FOOTER_BYTES = 32
 _LYRICS_MARK = 15  # six digits of the size, and "LYRICS200"
 _SCANNED_PADDING = 1 << 22
+#: Junk in front of the first page or mark of a format that is searched through.
+_JUNK = 1 << 20
+#: How the sound behind such junk begins, for each suffix.
+_MARKS = {
+    ".ogg": rb"OggS\0", ".oga": rb"OggS\0", ".opus": rb"OggS\0", ".flac": rb"fLaC", ".wav": rb"RIFF....WAVE",
+    ".aif": rb"FORM....AIF[FC]", ".aiff": rb"FORM....AIF[FC]", ".aifc": rb"FORM....AIFC",
+}  # fmt: skip
 
 
 def sound_range(path: Path) -> tuple[int, int]:
@@ -78,7 +89,7 @@ def _at(file: IO[bytes], position: int, count: int) -> bytes:
     return file.read(count)
 
 
-def padding_end(file: IO[bytes], start: int, end: int) -> int:
+def _padding_end(file: IO[bytes], start: int, end: int) -> int:
     """Return the first byte from ``start`` on that is not zero."""
     file.seek(start)
     at = start
@@ -91,3 +102,17 @@ def padding_end(file: IO[bytes], start: int, end: int) -> int:
             return at + len(block) - len(rest)
         at += len(block)
     return at
+
+
+def skip_padding(raw: IO[bytes], path: Path, start: int, end: int) -> int:
+    """Return the position behind zeros, and behind junk that the suffix of the file shows to be none of it."""
+    behind = _padding_end(raw, start, end)
+    if behind >= end:
+        return start
+    mark = _MARKS.get(path.suffix.lower())
+    raw.seek(behind)
+    data = raw.read(_JUNK)
+    if data.startswith((*CONTAINER_MARKS, b"OggS", b"fLaC", VOC_MAGIC)):
+        return behind
+    found = re.search(mark, data, re.DOTALL) if mark is not None else None
+    return behind + found.start() if found is not None else start
