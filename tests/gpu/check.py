@@ -8,8 +8,9 @@ that it runs where neither Qt nor pytest is installed.
 
 What is checked: training ends with a finite held-out loss; a run that was stopped in mid-epoch and resumed has the same
 TF32 setting, precision and number of steps as the one that was left alone, and a held-out loss close to it; the model
-file opens on the GPU and on the CPU and makes sounds there that are finite and not silent.  How often a training step
-waits for the GPU is counted in the second epoch and printed.
+file opens on the GPU and on the CPU and makes sounds there that are finite and not silent, one of them at a
+position of the map with a slider moved.  How often a training step waits for the GPU is counted in the second epoch and
+printed.
 """
 
 import argparse
@@ -27,6 +28,7 @@ import torch
 from distill.audio.demo.demo_sounds import write_demo_sounds
 from distill.config.factory import make_config
 from distill.config.family_catalog import FAMILIES
+from distill.generation.map.map_sounds import sliders_of, sound_at
 from distill.models.persistence import open_model
 from distill.training import train
 
@@ -128,6 +130,10 @@ def check(family: str, sounds: list[Path], epochs: int, device: str, folder: Pat
         made = model.sample(16, seed=1).cpu()
         row[f"sample_16_on_{where}_s"] = round(time.perf_counter() - began, 2)
         require(bool(torch.isfinite(made).all()) and float(made.abs().amax()) > 1e-3, f"sounds on {where}")
+        sliders = sliders_of(model)
+        moves = {} if sliders is None else {sliders.directions[0].name: 1.0}
+        row["moved_by"] = list(moves)
+        require(bool(torch.isfinite(sound_at(model, (0.5, 0.5), moves)).all()), f"a sound of the map on {where}")
     return row
 
 

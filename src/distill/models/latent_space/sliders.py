@@ -94,9 +94,10 @@ class LatentAnalysis:
             raise ValueError(f"amount must be a number from {-MOST_AMOUNT:g} to {MOST_AMOUNT:g}, not {amount!r}.")
         which = torch.tensor([list(DESCRIPTORS).index(name)], device=point.device)
         moved = point[None]
+        spread, covariance = self.spread.to(point.device), self.covariance.to(point.device)
         steps = max(1, math.ceil(abs(amount) / _STEP - 1e-6))
         for _ in range(steps if amount else 0):
-            moved = moved + _step(family, network, moved, self.spread, self.covariance, which) * (amount / steps)
+            moved = moved + _step(family, network, moved, spread, covariance, which) * (amount / steps)
         return moved[0]
 
     def to_file(self) -> dict[str, Any]:
