@@ -20,7 +20,7 @@ KILLED_AT, LAST_CHECKPOINT = 3, 1
 CHILD = f"""
 import json, os, signal, sys
 from pathlib import Path
-from distill.config.family_catalog import config_from_dict
+from distill.config.factory import config_from_dict
 from distill.training import loop, save_progress, train
 from tests.support.small_runs import make_small, patch_for_good
 make_small(patch_for_good)

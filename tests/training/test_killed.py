@@ -128,7 +128,7 @@ def test_a_run_with_all_epochs_and_no_model_is_completed_and_says_so(tmp_path: P
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from distill.config.family_catalog import config_from_dict
+from distill.config.factory import config_from_dict
 from distill.training import train
 from distill.training.ending import finalize
 from tests.support.small_runs import leave_map_out, make_small, patch_for_good

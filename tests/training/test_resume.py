@@ -122,7 +122,7 @@ from distill.training import train, resume_run
 from tests.support.small_runs import leave_map_out, make_small, patch_for_good
 leave_map_out(patch_for_good)
 make_small(patch_for_good)
-from distill.config.family_catalog import config_from_dict
+from distill.config.factory import config_from_dict
 run, record = Path(sys.argv[1]), Path(sys.argv[2])
 data = json.loads(record.read_text())
 if (run / "run.json").exists():
