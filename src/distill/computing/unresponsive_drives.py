@@ -3,6 +3,8 @@
 Such a call cannot be interrupted, nor can its thread be ended.  So it runs in a thread of its own, and once the user
 wants to stop it is waited for a few seconds more.  At the end of the program Python would wait for such threads, and
 for those that they have started: who ends it asks `is_left_behind`.
+
+`ask_disk` does not wait at all once it is cancelled.
 """
 
 import logging
@@ -24,6 +26,8 @@ PATIENCE_S = 5.0
 _SHORT_PATIENCE_S = 1.0
 #: Seconds after which it is looked whether the user wants to stop.
 _LOOK_S = 0.1
+#: Seconds until a task that waits for a disk notices that it is cancelled.
+_CANCEL_POLL_S = 0.05
 
 #: Threads that did not return in this time.
 _left_behind: list[threading.Thread] = []
@@ -86,6 +90,28 @@ def wait_for(
         if kind == "raised":
             raise value
         return value  # type: ignore[no-any-return]
+
+
+def ask_disk(ask: Callable[[], T], cancel: threading.Event) -> T | None:
+    """Return what a function learns from the disk; None once ``cancel`` is set.
+
+    The function has a thread of its own, which nobody waits for: a share that is gone keeps it for minutes, and a
+    window must close at once.
+    """
+    answers: list[T] = []
+    has_ended = threading.Event()
+
+    def work() -> None:
+        try:
+            answers.append(ask())
+        finally:
+            has_ended.set()
+
+    threading.Thread(target=work, name="disk", daemon=True).start()
+    while not has_ended.wait(_CANCEL_POLL_S):
+        if cancel.is_set():
+            return None
+    return answers[0] if answers else None
 
 
 def is_left_behind() -> bool:

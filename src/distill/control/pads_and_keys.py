@@ -9,6 +9,9 @@ from distill.control.control_mapping import PADS
 from distill.playback.instrument import Strike
 from distill.playback.player import Player
 
+#: Keys of the computer keyboard that play the pads, by pad.  They lie as the pads do.
+PAD_KEYS = "1234QWERASDFZXCV"
+
 #: Number of choke groups.
 GROUPS = 4
 

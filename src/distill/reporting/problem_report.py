@@ -12,11 +12,12 @@ import platform
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from distill import diagnostics, paths
-from distill.files import write_whole
+from distill.files import free_path, write_whole
 from distill.json_files import read_json, read_json_lines
 from distill.reporting.redaction import Redactor, private_names
 from distill.settings import WindowSettings
@@ -81,6 +82,12 @@ def collect(errors: Sequence[diagnostics.Report], versions: str) -> dict[str, st
         "settings.json": _as_text(_settings(redactor, settings)),
     }
     return {name: text for name, text in parts.items() if text.strip()}
+
+
+def report_path(desktop: Path) -> Path:
+    """Return a free path for a report, on the desktop where there is one, else in the home folder; asks the disk."""
+    folder = desktop if desktop.is_dir() else Path.home()
+    return free_path(folder / f"distill-report {datetime.now():%Y-%m-%d}.zip")
 
 
 def write(path: Path, parts: dict[str, str]) -> None:

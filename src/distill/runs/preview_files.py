@@ -37,6 +37,12 @@ class Slot(NamedTuple):
     number: int
 
 
+def expected_slots(makes_new_sounds: bool) -> list[Slot]:
+    """Return the slots that a run fills with each of its previews; not every family makes new sounds."""
+    new_sounds = [Slot(False, number) for number in range(SAMPLES if makes_new_sounds else 0)]
+    return new_sounds + [Slot(True, number) for number in range(PAIRS)]
+
+
 def _parse_name(name: str) -> tuple[PreviewKind, int, int] | None:
     """Return the kind, the epoch and the number that the name of a preview's file says; None for another file."""
     match = _NAME.fullmatch(name)

@@ -79,6 +79,16 @@ class Advice(StrEnum):
     MORE_RESETS = "more resets"
 
 
+#: Setting of the next run that an advice changes, and the factor.
+ADVISED_CHANGES = {
+    Advice.LOWER_KL: ("kl_weight_max", 0.1),
+    Advice.LOWER_RATE: ("learning_rate", 1 / 3),
+    Advice.MORE_RESETS: ("threshold_ema_dead_code", 5.0),
+}
+#: Factor by which a run is made longer where the advice is to train on.
+LONGER = 1.5
+
+
 @dataclass(frozen=True)
 class Verdict:
     """A judgement of a run.

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QStandardPaths
 
+from distill.computing.unresponsive_drives import ask_disk
 from distill.gui.background.background_tasks import BackgroundTask
-from distill.gui.desktop.slow_disk import ask_disk
 
 
 def first_folder() -> Path:

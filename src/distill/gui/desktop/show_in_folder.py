@@ -17,8 +17,8 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication, QDir, QObject, QProcess, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 
+from distill.computing.unresponsive_drives import ask_disk
 from distill.gui.background.background_tasks import BackgroundTask
-from distill.gui.desktop.slow_disk import ask_disk
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 
 log = logging.getLogger(__name__)

@@ -72,7 +72,7 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
     def _model_name(self, recipe: Recipe) -> str:
         return self._model_names.get(recipe.model_id) or recipe.model_name
 
-    def set_starred(self, ids: Iterable[str], starred: bool) -> None:
+    def show_starred(self, ids: Iterable[str], starred: bool) -> None:
         """Show sounds with stars, or without."""
         sounds = [self.item(row) for key in ids if (row := self.row_of(key)) >= 0]
         self.update_items(
@@ -80,7 +80,7 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
             for sound in sounds
         )
 
-    def set_rejected(self, ids: Iterable[str], rejected: bool) -> None:
+    def show_rejected(self, ids: Iterable[str], rejected: bool) -> None:
         """Show sounds as rejected, or not."""
         sounds = [self.item(row) for key in ids if (row := self.row_of(key)) >= 0]
         self.update_items(

@@ -71,13 +71,13 @@ class HistoryPresenter(QObject):
     def _on_starring_requested(self, sounds: list[ListedSound]) -> None:
         starred = not all(s.entry.starred for s in sounds)
         self._notices.forget(TOPIC)
-        self._panel.table.set_starred([s.recipe.id for s in sounds], starred)
+        self._panel.table.show_starred([s.recipe.id for s in sounds], starred)
         self._keep(lambda _notify, _cancel: sound_history.set_stars([s.entry for s in sounds], starred))
 
     def _on_rejecting_requested(self, sounds: list[ListedSound]) -> None:
         rejected = not all(s.entry.rejected for s in sounds)
         self._notices.forget(TOPIC)
-        self._panel.table.set_rejected([s.recipe.id for s in sounds], rejected)
+        self._panel.table.show_rejected([s.recipe.id for s in sounds], rejected)
         self._keep(lambda _notify, _cancel: sound_history.set_rejected([s.entry for s in sounds], rejected))
 
     def _on_renamed(self, sound: ListedSound, name: str) -> None:

@@ -1,7 +1,6 @@
 """Help, Report a problem: shows each file of a report, and saves it when the user has seen it."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QStandardPaths, Qt, Signal
@@ -19,14 +18,13 @@ from PySide6.QtWidgets import (
 )
 
 from distill import diagnostics
-from distill.files import free_path
 from distill.gui.background.background_tasks import BackgroundTask, end_tasks
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.help.about_dialog import versions
 from distill.gui.user_errors import error_text
 from distill.gui.widgets import theme
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
-from distill.reporting.problem_report import collect, write
+from distill.reporting.problem_report import collect, report_path, write
 
 #: Topic of the notice about a saved report.
 TOPIC = "report"
@@ -85,7 +83,7 @@ class ReportDialog(QDialog):
         self._target = Path.home()
         found, about = tuple(errors), versions()
         desktop = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DesktopLocation))
-        task = BackgroundTask(lambda _progress, _cancel: (collect(found, about), _proposed(desktop)), self)
+        task = BackgroundTask(lambda _progress, _cancel: (collect(found, about), report_path(desktop)), self)
         task.succeeded.connect(self._on_collected)
         task.start()
 
@@ -165,12 +163,6 @@ class ReportDialog(QDialog):
         text = self.tr("The report cannot be written ({0}). Choose another folder.")
         self.state.setText(text.format(error_text(error)))
         self.save.setEnabled(True)
-
-
-def _proposed(desktop: Path) -> Path:
-    """Return a path for the report, on the desktop where there is one; asks the disk."""
-    folder = desktop if desktop.is_dir() else Path.home()
-    return free_path(folder / f"distill-report {datetime.now():%Y-%m-%d}.zip")
 
 
 def open_report(errors: Sequence[diagnostics.Report], parent: QWidget, notices: NoticeBar) -> ReportDialog:

@@ -29,12 +29,12 @@ class ModelTable(ListModel[ModelEntry]):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(lambda entry: entry.path, parent)
 
-    def mark_new(self, paths: Iterable[Path]) -> None:
-        """Mark models as new."""
+    def mark_rows_new(self, paths: Iterable[Path]) -> None:
+        """Mark the rows of these models as new."""
         self.set_marked(self.marked | frozenset(paths))
 
-    def mark_model_viewed(self, path: Path) -> None:
-        """Remove the mark of a model."""
+    def remove_new_mark(self, path: Path) -> None:
+        """Mark the row of a model as new no longer."""
         self.set_marked(self.marked - {path})
 
     def item_data(self, item: ModelEntry, role: int) -> Any:

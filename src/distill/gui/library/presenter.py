@@ -210,7 +210,7 @@ class ModelsPresenter(QObject, WindowPart):
         usable = entry if entry is not None and entry.problem is None else None
         self.model_chosen.emit(usable)
         if entry is not None and self._page.isVisible():
-            self._page.list.table.mark_model_viewed(entry.path)
+            self._page.list.table.remove_new_mark(entry.path)
         is_same = before is not None and usable is not None and before.path == usable.path
         if not (is_same and before is not None and usable is not None and before.mtime_ns == usable.mtime_ns):
             self.listening.look_for_sounds(usable)
@@ -224,7 +224,7 @@ class ModelsPresenter(QObject, WindowPart):
         if before is None:
             return
         come = [entry for entry in entries if entry.problem is None and before.get(entry.path) != entry.mtime_ns]
-        self._page.list.table.mark_new([entry.path for entry in come])
+        self._page.list.table.mark_rows_new([entry.path for entry in come])
         self._came |= {entry.path: entry for entry in come}
 
     def note_seen(self) -> None:

@@ -11,14 +11,13 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from distill.control.control_mapping import ADDRESS, POINT_X, POINT_Y, Controls
+from distill.control.control_mapping import ADDRESS, Controls
 from distill.control.midi_messages import MidiMessage
 from distill.control.midi_ports import PortWatcher
 from distill.control.osc import OscInput, OscOutput
 from distill.control.pads_and_keys import Board
 from distill.errors import MidiError
 from distill.gui.play.page import PlayPage
-from distill.gui.play.sound_sliders import label_of
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.window_part import WindowPart
 from distill.playback.player import Player
@@ -108,8 +107,7 @@ class MidiOscPresenter(QObject, WindowPart):
     def show_sliders(self, names: Sequence[str]) -> None:
         """Let controllers move these sliders."""
         self.controls.sliders = tuple(names)
-        targets = [(POINT_X, self.tr("Point, across")), (POINT_Y, self.tr("Point, up"))]
-        self.page.midi.show_targets([*targets, *((name, label_of(name)) for name in names)])
+        self.page.midi.show_targets(names)
         self._show_controller()
 
     def show_sound(self, sound: Path | None) -> None:

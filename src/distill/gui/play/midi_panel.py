@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QLabel, QWidget
 
+from distill.control.control_mapping import POINT_X, POINT_Y
 from distill.control.osc import PORT_IN, PORT_OUT
+from distill.gui.play.sound_sliders import label_of
 from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton
 from distill.gui.widgets.input_fields import QuietCombo, QuietSpin
@@ -79,8 +81,10 @@ class MidiPanel(QWidget):
         """Say what was received, or what is open."""
         self.state.setText(text)
 
-    def show_targets(self, targets: Sequence[tuple[str, str]]) -> None:
-        """List what controllers can move: names and labels."""
+    def show_targets(self, sliders: Sequence[str]) -> None:
+        """List what controllers can move: the point, and these sliders."""
+        targets = [(POINT_X, self.tr("Point, across")), (POINT_Y, self.tr("Point, up"))]
+        targets += [(name, label_of(name)) for name in sliders]
         with QSignalBlocker(self.targets):
             self.targets.clear()
             for name, label in targets:

@@ -174,14 +174,14 @@ class PlayerPresenter(QObject, WindowPart):
     def __init__(
         self,
         player: Player | None,
-        transport: PlayerToolbar,
+        toolbar: PlayerToolbar,
         browser: SoundsPanel,
         previews: PreviewPanel,
         notices: NoticeBar,
         parent: QWidget,
     ) -> None:
         super().__init__(parent)
-        self._transport, self._browser, self._previews, self._notices = transport, browser, previews, notices
+        self._toolbar, self._browser, self._previews, self._notices = toolbar, browser, previews, notices
         self.playback = PlayerController(player, self)
         self._current: Path | None = None
         browser.audition_requested.connect(self.play)
@@ -191,20 +191,20 @@ class PlayerPresenter(QObject, WindowPart):
             cells.playing_requested.connect(self._on_preview_requested)
         previews.table.chosen_changed.connect(self._on_preview_chosen)
         previews.comparing_requested.connect(self._on_comparing_requested)
-        transport.play_requested.connect(self.play_current)
-        transport.stop_requested.connect(self.playback.stop)
-        transport.seek_requested.connect(self.playback.seek)
-        transport.scrubbed.connect(self.playback.scrub)
-        transport.loop_chosen.connect(self.playback.set_looping)
-        transport.compare_requested.connect(self.playback.toggle_compare)
-        transport.volume_chosen.connect(self.playback.set_volume)
-        self.playback.set_volume(transport.gain)  # the slider was set before there was a player
-        transport.device_menu.device_chosen.connect(self._on_device_chosen)
-        transport.device_menu.look_requested.connect(self.playback.look_for_devices)
-        self.playback.devices_found.connect(transport.device_menu.show_devices)
+        toolbar.play_requested.connect(self.play_current)
+        toolbar.stop_requested.connect(self.playback.stop)
+        toolbar.seek_requested.connect(self.playback.seek)
+        toolbar.scrubbed.connect(self.playback.scrub)
+        toolbar.loop_chosen.connect(self.playback.set_looping)
+        toolbar.compare_requested.connect(self.playback.toggle_compare)
+        toolbar.volume_chosen.connect(self.playback.set_volume)
+        self.playback.set_volume(toolbar.gain)  # the slider was set before there was a player
+        toolbar.device_menu.device_chosen.connect(self._on_device_chosen)
+        toolbar.device_menu.look_requested.connect(self.playback.look_for_devices)
+        self.playback.devices_found.connect(toolbar.device_menu.show_devices)
         self.playback.status_changed.connect(self._on_status)
-        self.playback.position_changed.connect(transport.show_position)
-        transport.show_can_play(False)
+        self.playback.position_changed.connect(toolbar.show_position)
+        toolbar.show_can_play(False)
         self._keys = PlayerKeys(
             parent,
             {Qt.Key.Key_Space: self.play_or_stop, Qt.Key.Key_B: self.playback.toggle_compare},
@@ -250,16 +250,16 @@ class PlayerPresenter(QObject, WindowPart):
 
     def restore(self, settings: WindowSettings) -> None:
         """Use the volume and the output device of the last session."""
-        self._transport.show_volume(settings.volume)
+        self._toolbar.show_volume(settings.volume)
         if settings.output_device:
             device = OutputDevice(settings.output_device, settings.output_host_api)
-            self._transport.device_menu.show_chosen(device)
+            self._toolbar.device_menu.show_chosen(device)
             self._on_device_chosen(device)
 
     def save(self, settings: WindowSettings) -> None:
         """Keep volume and output device."""
-        device = self._transport.device_menu.chosen
-        settings.volume = self._transport.gain
+        device = self._toolbar.device_menu.chosen
+        settings.volume = self._toolbar.gain
         settings.output_device = device.name if device is not None else ""
         settings.output_host_api = device.host_api if device is not None else ""
 
@@ -269,7 +269,7 @@ class PlayerPresenter(QObject, WindowPart):
 
     def _on_device_chosen(self, device: OutputDevice | None) -> None:
         self._notices.forget(DEVICE_TOPIC)
-        self._transport.show_device(device.name if device is not None else None)
+        self._toolbar.show_device(device.name if device is not None else None)
         self.playback.choose_device(device)
 
     def _on_preview_requested(self, sound: PreviewSound) -> None:
@@ -290,15 +290,15 @@ class PlayerPresenter(QObject, WindowPart):
 
     def _on_current_changed(self, path: Path) -> None:
         self._current = path
-        self._transport.show_can_play(True)
+        self._toolbar.show_can_play(True)
 
     def _on_status(self, status: PlayerStatus) -> None:
-        self._transport.show_status(status)
+        self._toolbar.show_status(status)
         heard = status.path if status.state is PlayerState.PLAYING else None
         self._previews.show_playing(heard, status.pair)
         self._browser.view.show_heard(heard)
         if status.pair is not None:
-            self._transport.compare.show_heard(status.path == status.pair[1])
+            self._toolbar.compare.show_heard(status.path == status.pair[1])
         if status.note is not None:
             self._notices.notify(DEVICE_TOPIC, status.note, "warning")
         elif status.state is PlayerState.PLAYING:

@@ -13,7 +13,7 @@ from distill.gui.previews.toolbar_and_menu import PreviewMenu, PreviewTools
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets.empty_state import EmptyState
 from distill.gui.widgets.panel import Panel
-from distill.runs.preview_files import PAIRS, SAMPLES, PreviewKind, PreviewSound, Slot
+from distill.runs.preview_files import PreviewKind, PreviewSound, expected_slots
 
 
 class PreviewPanel(Panel):
@@ -71,8 +71,7 @@ class PreviewPanel(Panel):
     def expect_previews(self, info: FamilyInfo) -> None:
         """Make room for the previews of a new run of a family: nothing moves when they come, one after the other."""
         self.show_previews([])
-        expected = [Slot(False, number) for number in range(SAMPLES if info.makes_new_sounds else 0)]
-        self.grid.set_previews([], [*expected, *(Slot(True, number) for number in range(PAIRS))])
+        self.grid.set_previews([], expected_slots(info.makes_new_sounds))
         self.show_family(info)
 
     def show_previews(self, previews: Sequence[PreviewSound]) -> None:

@@ -1,12 +1,14 @@
-"""The columns of the list of sounds: their headings, and which are shown, as far as there is room for them."""
+"""The columns of the list of sounds: headings, sort order, and which are shown, as far as there is room for them."""
 
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPoint, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHeaderView, QMenu, QTableView, QWidget
 
+from distill.gui.sounds.sound_row import SoundRow, SoundStatus
 from distill.gui.widgets import theme
 
 translate = QCoreApplication.translate
@@ -72,6 +74,21 @@ def alignment(column: int) -> int:
     left = column in (Column.NAME, Column.STATUS, Column.WAVEFORM)
     side = Qt.AlignmentFlag.AlignLeft if left else Qt.AlignmentFlag.AlignRight
     return int(side | Qt.AlignmentFlag.AlignVCenter)
+
+
+def sort_key(row: SoundRow, column: int) -> Any:
+    """Return what a row is sorted by in a column."""
+    entry = row.entry
+    if column in (Column.NAME, Column.WAVEFORM):
+        return row.name.casefold()
+    if column == Column.STATUS:
+        order = 3 if row.status is SoundStatus.SKIPPED else 2 if row.is_excluded else 1 if row.is_held_out else 0
+        return f"{order} {int(row.status)} {row.reason}"
+    if column == Column.LEVEL:
+        return row.peak_dbfs if row.peak_dbfs is not None else -1000.0
+    if entry is None:
+        return -1.0
+    return float((entry.duration_s, entry.sample_rate, entry.channels)[column - Column.DURATION])
 
 
 class SoundColumns(QObject):

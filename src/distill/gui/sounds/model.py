@@ -9,7 +9,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 
 from distill.audio.scan_result import SkippedSound, SoundEntry
 from distill.gui.sounds.cell_texts_and_colors import cell_color, cell_text, cell_tip, status_text
-from distill.gui.sounds.columns import Column, alignment, heading_tips, headings
+from distill.gui.sounds.columns import Column, alignment, heading_tips, headings, sort_key
 from distill.gui.sounds.sound_row import CheckedSound, SoundRow, SoundStatus
 from distill.gui.widgets.plain_text import short_names
 
@@ -145,7 +145,7 @@ class SoundModel(QAbstractTableModel):
 
     def _sorted(self) -> list[int]:
         column, order = self._sorting
-        keys = [_sort_key(row, column) for row in self._rows]
+        keys = [sort_key(row, column) for row in self._rows]
         return sorted(range(len(keys)), key=keys.__getitem__, reverse=order is Qt.SortOrder.DescendingOrder)
 
     def _set_order(self, order: list[int]) -> None:
@@ -245,20 +245,6 @@ class SoundModel(QAbstractTableModel):
         if column == Column.STATUS and row.is_usable and not row.is_held_out:
             return ""
         return cell_text(row, column)
-
-
-def _sort_key(row: SoundRow, column: int) -> Any:
-    entry = row.entry
-    if column in (Column.NAME, Column.WAVEFORM):
-        return row.name.casefold()
-    if column == Column.STATUS:
-        order = 3 if row.status is SoundStatus.SKIPPED else 2 if row.is_excluded else 1 if row.is_held_out else 0
-        return f"{order} {int(row.status)} {row.reason}"
-    if column == Column.LEVEL:
-        return row.peak_dbfs if row.peak_dbfs is not None else -1000.0
-    if entry is None:
-        return -1.0
-    return float((entry.duration_s, entry.sample_rate, entry.channels)[column - Column.DURATION])
 
 
 class FilteredSounds(QSortFilterProxyModel):

@@ -14,17 +14,7 @@ from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.widgets.notices import NoticeBar
 from distill.metrics_history import AnyHistory, MetricsHistory
 from distill.runs.loaded_run import LoadedRun
-from distill.runs.verdict import Advice, judge, warm_up_epochs
-
-#: Setting that an advice changes, and the factor.
-CHANGES = {
-    Advice.LOWER_KL: ("kl_weight_max", 0.1),
-    Advice.LOWER_RATE: ("learning_rate", 1 / 3),
-    Advice.MORE_RESETS: ("threshold_ema_dead_code", 5.0),
-}
-
-#: Factor by which a run is made longer.
-LONGER = 1.5
+from distill.runs.verdict import ADVISED_CHANGES, LONGER, Advice, judge, warm_up_epochs
 
 
 class VerdictPresenter(QObject):
@@ -81,8 +71,8 @@ class VerdictPresenter(QObject):
             self._runs.finish()
         elif advice is Advice.TRAIN_ON:
             self._runs.extend(math.ceil(LONGER * self._total_epochs))
-        elif advice in CHANGES and self._config is not None:
-            self._change(self._config, *CHANGES[advice])
+        elif advice in ADVISED_CHANGES and self._config is not None:
+            self._change(self._config, *ADVISED_CHANGES[advice])
 
     def _change(self, config: AnyConfig, name: str, factor: float) -> None:
         """Pause the run, and set for the next one what should help."""

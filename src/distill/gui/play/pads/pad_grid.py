@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
 )
 
 from distill.control.control_mapping import PADS
+from distill.control.pads_and_keys import PAD_KEYS
 from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
 from distill.gui.play.pads.pad import Pad
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
@@ -18,9 +19,6 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.plain_text import short_names
 
 COUNT, _COLUMNS = PADS, 4
-
-#: Keys of the computer keyboard, by pad.  They lie as the pads do.
-PAD_KEYS = "1234QWERASDFZXCV"
 
 
 class PadGrid(QWidget):

@@ -17,7 +17,7 @@ from distill.gui.widgets import theme
 from distill.metrics_history import VQMetricsHistory
 
 #: Utilization from which a level is called healthy.
-HEALTHY_UTILIZATION = 0.5
+HEALTHY_CODEBOOK_UTILIZATION = 0.5
 
 #: With fewer codes for each entry, rare entries can look unused.
 FEW_CODES = 4
@@ -246,7 +246,7 @@ class _LevelWords(QLabel):
             ).format(
                 int(health["dead_codes"]),
                 self._codebook_entries,
-                HEALTHY_UTILIZATION,
+                HEALTHY_CODEBOOK_UTILIZATION,
                 LOW_UTILIZATION,
                 health["perplexity"],
             )
@@ -256,6 +256,6 @@ class _LevelWords(QLabel):
         colors = theme.colors()
         if use < LOW_UTILIZATION:
             return self.tr("too few"), colors.bad
-        if use < HEALTHY_UTILIZATION:
+        if use < HEALTHY_CODEBOOK_UTILIZATION:
             return self.tr("few"), colors.fair
         return self.tr("healthy"), colors.good
