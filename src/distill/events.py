@@ -53,9 +53,9 @@ class EpochMetrics:
     """One epoch of a VAE; ``train_loss`` and ``val_loss`` are measured alike, in eval mode with the final KL weight.
 
     ``new_sound_distance`` says how far new sounds lie from the corpus as a set, see
-    `distill.models.nearest_training_sound.kernel_distance`; None where it was not measured.  ``eta_seconds`` are those
-    of the epochs that are left; ``closing_seconds`` those expected between the last epoch and the end, None in older
-    runs.
+    `distill.training.steps.new_sound_distance.kernel_distance`; None where it was not measured.  ``eta_seconds`` are
+    those of the epochs that are left; ``closing_seconds`` those expected between the last epoch and the end, None in
+    older runs.
     """
 
     epoch: int

@@ -1,10 +1,10 @@
 """Are new sounds worth having?  Near the corpus as a set, all of it reached, and no copies.
 
-A fifth of the files is put aside and never trained on.  The measures are those of the literature, on the descriptions
-of `distill.models.nearest_training_sound` in the place of a network's embedding: the kernel distance of Chung et al.
-2025 ("KAD: no more FAD") with the median bandwidth, coverage after Naeem et al. 2020, and newness, the distance to
-the nearest training sound relative to that of the files put aside.  Figures of two halves of the corpus stand beside
-them.
+A fifth of the files is put aside and never trained on.  The measures are those of the literature, on the levels of
+patches (`distill.models.latent_space.descriptors`) in the place of a network's embedding: the kernel distance of Chung
+et al. 2025 ("KAD: no more FAD") with the median bandwidth, coverage after Naeem et al. 2020, and newness, the distance
+to the nearest training sound relative to that of the files put aside.  Figures of two halves of the corpus stand
+beside them.
 """
 
 import random
@@ -20,7 +20,7 @@ from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.spectrogram import AudioSpectrogram
 from distill.config.factory import make_config
 from distill.config.family_catalog import FAMILIES
-from distill.models.nearest_training_sound import describe
+from distill.models.latent_space.descriptors import describe_patches
 from distill.models.persistence import open_model
 from distill.training import train
 from distill.training.dataset import AudioTrainingDataset, prepare_sounds
@@ -36,7 +36,7 @@ _NEIGHBOURS = 5
 def described(waves: Tensor) -> Tensor:
     """Return descriptions of the sounds ``[N, 1, samples]`` that are not silent."""
     loud = waves[waves.square().mean((1, 2)).sqrt() > 1e-3]
-    return describe(AudioSpectrogram().waveform_to_mel(loud)).double()
+    return describe_patches(AudioSpectrogram().waveform_to_mel(loud)).double()
 
 
 def corpus_of(paths: list[Path]) -> tuple[Tensor, Tensor]:

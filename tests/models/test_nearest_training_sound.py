@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from distill.models.nearest_training_sound import SoundIndex, describe
+from distill.models.latent_space.descriptors import describe_patches
+from distill.models.nearest_training_sound import SoundIndex
 
 
 def sounds(count: int, seed: int = 0, frames: int = 94) -> Tensor:
@@ -47,7 +48,7 @@ def test_a_copy_is_known_by_how_near_its_original_is_to_others() -> None:
     index = SoundIndex.build(features, torch.arange(30))
     assert float(index.nearest(features + 0.001).relative.amax()) < 0.1
     # Each training sound is to the others what a new one is that is as far away as they are.
-    apart = torch.cdist(describe(features), describe(features)).fill_diagonal_(torch.inf).amin(1)
+    apart = torch.cdist(describe_patches(features), describe_patches(features)).fill_diagonal_(torch.inf).amin(1)
     torch.testing.assert_close(index.alone, apart)
 
 
@@ -85,6 +86,6 @@ def test_a_state_says_its_sizes() -> None:
     index = SoundIndex.build(sounds(10), torch.arange(10))
     again = SoundIndex.of_state(index.state_dict())
     assert torch.equal(again.nearest(sounds(4, 1)).distance, index.nearest(sounds(4, 1)).distance)
-    assert describe(sounds(1)).shape[1] == index.described.shape[1]
+    assert describe_patches(sounds(1)).shape[1] == index.described.shape[1]
     with pytest.raises((AttributeError, KeyError, RuntimeError, TypeError, ValueError)):
         SoundIndex.of_state({"described": torch.zeros(3)})

@@ -5,6 +5,7 @@ from typing import Any
 
 from distill.errors import is_memory_error, reason_of
 from distill.events import EpochMetrics, TrainingNotice, VQEpochMetrics
+from distill.runs.checkpoint_folder import list_checkpoints
 from distill.training.checkpoint import (
     BestCheckpoint,
     checkpoint_path,
@@ -179,6 +180,19 @@ def report_unwritten(run: Run, what: str, error: Exception, topic: str = "previe
             "error",
         )
     )
+
+
+def unwritten_checkpoint_text(run: Run, reason: str) -> str:
+    """Return the sentences about a run whose last checkpoint could not be written."""
+    return f"The last checkpoint could not be written ({reason}). {last_checkpoint_text(run)}"
+
+
+def last_checkpoint_text(run: Run) -> str:
+    """Return from which checkpoint a run is resumed whose newest one could not be written."""
+    listed = list_checkpoints(run.folder.checkpoints)
+    if not listed:
+        return "There is no checkpoint, so the run can only begin again."
+    return f"The run can only be resumed from epoch {listed[-1]['epoch'] + 1}."  # counted from 1 for people
 
 
 def is_history_due(run: Run) -> bool:

@@ -212,7 +212,7 @@ def test_a_session_makes_more_of_a_sound_and_says_how_new_it_is(trained: tuple[L
         assert np.corrcoef(before[16_000:22_000], after[16_000:22_000])[0, 1] < 0.99
         with pytest.raises(DistillError):
             session.repaint(own, 0.5, 0.3, 1)
-        middle = shown.between(0)
+        middle = shown.between_chunks(0)
         assert middle != shown.positions[0]
         new = session.sound_at(middle, {})
         assert session.judged(new).verdict is not None
@@ -398,7 +398,7 @@ def test_a_kit_has_versions_of_what_the_model_has_made(trained: tuple[LoadedMode
     try:
         shown = session.open(trained[1] / "model.distill")
         own = shown.files[shown.sounds[0]]
-        made = session.sound_at(shown.between(0), {})
+        made = session.sound_at(shown.between_chunks(0), {})
         plan = KitPlan(turns=2, layers=2)
         written = session.export_kit(tmp_path / "kit", "Kit", [made, own], plan, ready.append)
         again = session.export_kit(tmp_path / "again", "Kit", [made, own], plan)

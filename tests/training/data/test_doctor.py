@@ -232,7 +232,7 @@ def test_memory_for_thousands_of_short_sounds(cache: SoundCache, tmp_path: Path)
     """The window examines what is in its list by itself: 20 000 hits took 8 GB for their beginnings alone."""
     files = [saved(tmp_path / f"{n}.wav", pluck(n, 0.1)) for n in range(20)]
     measured = [measure(cache.get(path)) for path in files]
-    assert peak_bytes(lambda: duplicates.find_copies(measured)) < 20 * 200_000 + 2_000_000
+    assert peak_bytes(lambda: duplicates.find_duplicates(measured)) < 20 * 200_000 + 2_000_000
     timbres = np.random.default_rng(0).standard_normal((3000, 70))
     assert peak_bytes(lambda: strangeness(timbres)) < 130e6
 
@@ -244,9 +244,9 @@ def test_of_very_many_sounds_equal_ones_are_found(
     sound = pluck(1)
     different = {"a": sound, "b": sound, "c": 0.3 * sound, "d": pluck(2)}
     measured = [measure(cache.get(saved(tmp_path / f"{name}.wav", audio))) for name, audio in different.items()]
-    assert [sorted(group) for group in duplicates.find_copies(measured)] == [[0, 1, 2]]
+    assert [sorted(group) for group in duplicates.find_duplicates(measured)] == [[0, 1, 2]]
     monkeypatch.setattr(duplicates, "MOST_COMPARED", 3)
-    assert [sorted(group) for group in duplicates.find_copies(measured)] == [[0, 1]]
+    assert [sorted(group) for group in duplicates.find_duplicates(measured)] == [[0, 1]]
 
 
 def correlated(first: Any, second: Any) -> float:
@@ -286,6 +286,6 @@ def test_short_transforms_find_the_same_copies(cache: SoundCache, tmp_path: Path
         size = max(1 << 13, 1 << (first.samples + second.samples - 1).bit_length())
         assert duplicates._correlation(first, second, min(size, 1 << 15)) == pytest.approx(value, abs=1e-3)
         for wanted in (duplicates.LOSSY_CORRELATION, duplicates.CORRELATION, value - 1e-4, value + 1e-4):
-            assert duplicates._are_copies(first, second, wanted) is (value >= wanted)
+            assert duplicates._are_duplicates(first, second, wanted) is (value >= wanted)
         expected.append(value >= duplicates.LOSSY_CORRELATION)
     assert 0 < sum(expected) < len(expected)

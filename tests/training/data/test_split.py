@@ -15,7 +15,7 @@ from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.errors import NotEnoughSoundsError
 from distill.training.data import copies_in_split
 from distill.training.data.audible_regions import kept_seconds
-from distill.training.data.copies_in_split import copies_note, same_audio_groups
+from distill.training.data.copies_in_split import copies_note, copy_groups_for_split
 from distill.training.data.split import neighbours_near, split_by_file, split_sounds
 from distill.training.dataset import prepare_sounds
 from tests.training.conftest import tone
@@ -137,7 +137,7 @@ def test_the_same_audio_is_on_one_side(tmp_path: Path, name: str) -> None:
         variant(name, soundfile.read(path, dtype="float32")[0], copy)
         paths.append(copy)
     sounds = prepared(tmp_path, paths)
-    groups = same_audio_groups(sounds)
+    groups = copy_groups_for_split(sounds)
     stems = sorted(sorted(sound.source.stem.removeprefix("copy ") for sound in group) for group in groups)
     assert stems == [[str(number)] * 2 for number in range(8)]
     train, val = split_sounds(sounds, 0.25, CHUNK)
@@ -159,7 +159,7 @@ def test_different_sounds_are_not_taken_for_the_same(tmp_path: Path) -> None:
         }[kind]
         paths.append(folder / f"{kind} {seed}.wav")
         soundfile.write(paths[-1], audio, RATE, subtype="PCM_16")
-    assert len(same_audio_groups(prepared(tmp_path, paths))) == len(paths)
+    assert len(copy_groups_for_split(prepared(tmp_path, paths))) == len(paths)
 
 
 def similar_hits(folder: Path, count: int) -> list[Path]:
@@ -203,7 +203,7 @@ def test_what_is_kept_of_each_sound_changes_no_correlation(tmp_path: Path, monke
     found = list(copies_in_split._candidates(sounds))
     assert sorted(found) == sorted(set(found))
     joined = {(one, other) for one, other in found if correlated(sounds[one], sounds[other]) >= 0.9}
-    groups = same_audio_groups(sounds)
+    groups = copy_groups_for_split(sounds)
     number = {sound.source: at for at, group in enumerate(groups) for sound in group}
     assert all(number[sounds[one].source] == number[sounds[other].source] for one, other in joined)
     assert 1 < len(groups) < len(sounds)
@@ -240,10 +240,10 @@ def test_of_many_sounds_only_exact_copies_are_looked_for(tmp_path: Path, monkeyp
     for path, level in zip(paths, (1.0, 0.5, 1.0), strict=True):
         soundfile.write(path, level * audio, 48_000, subtype="PCM_16")
     sounds = prepared(tmp_path, paths)
-    assert [len(group) for group in same_audio_groups(sounds)] == [3]
+    assert [len(group) for group in copy_groups_for_split(sounds)] == [3]
     assert not copies_note(sounds)
     monkeypatch.setattr(copies_in_split, "MOST_COMPARED", 1)
-    assert sorted(len(group) for group in same_audio_groups(sounds)) == [1, 2]
+    assert sorted(len(group) for group in copy_groups_for_split(sounds)) == [1, 2]
     assert "only exact copies" in copies_note(sounds)
 
 

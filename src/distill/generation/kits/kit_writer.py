@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from distill.audio.decoding.mono_decoder import SAMPLE_RATE, FloatArray, peak_of
-from distill.audio.pitch import Pitch, estimate_pitch, note_name
+from distill.audio.pitch import estimate_pitch, note_name
 from distill.errors import Cancelled, ConfigurationError
 from distill.files import write_folder, write_whole
 from distill.generation.kits.sample_loop import find_loop
-from distill.generation.kits.sampler_presets import KitFile, Region, decent_sampler, sfz
+from distill.generation.kits.sampler_presets import KitFile, Region, decent_sampler, over_the_keyboard, sfz
 from distill.generation.kits.sampler_wav import sampler_wav
 from distill.names import file_name, free_name, plain_name, slug
 
@@ -30,8 +30,6 @@ PEAK = 10 ** (-1 / 20)
 _SILENCE = 1e-3
 #: Samples kept before the first loud one and after the last one; they are faded.
 _BEFORE, _AFTER = SAMPLE_RATE // 1000, SAMPLE_RATE // 100
-#: Keys below and above its own that play a pitched sound.
-_KEY_RANGE = 24
 _SAMPLES_FOLDER = "Samples"
 
 
@@ -202,10 +200,10 @@ def _write_files(
         if cancel_event is not None and cancel_event.is_set():
             raise Cancelled
         name = f"{sound.pad:02d} {plain_name(sound.name, stem)}"
-        regions = list(_regions(folder, name, FIRST_KEY + sound.pad - 1, sound))
+        regions = list(_write_samples(folder, name, FIRST_KEY + sound.pad - 1, sound))
         pads += regions
         samples += [region.file.path for region in regions]
-        if chromatic := list(_over_the_keyboard(regions)):
+        if chromatic := list(over_the_keyboard(regions)):
             note = note_name(chromatic[0].root_key)
             presets += _write_presets(folder, f"{stem} {name} {note}", title, chromatic)
         if progress is not None:
@@ -213,8 +211,8 @@ def _write_files(
     return _write_presets(folder, stem, title, pads) + presets, samples
 
 
-def _regions(folder: Path, stem: str, key: int, sound: KitSound) -> Iterator[Region]:
-    """Write the files of a sound and yield its regions on one key."""
+def _write_samples(folder: Path, stem: str, key: int, sound: KitSound) -> Iterator[Region]:
+    """Write the sample files of a sound of a kit, and yield its regions on one key."""
     versions = sum(len(layer.takes) for layer in sound.layers)
     number = 0
     for layer in sound.layers:
@@ -232,18 +230,6 @@ def _regions(folder: Path, stem: str, key: int, sound: KitSound) -> Iterator[Reg
                 KitFile(path, pitch, loop), key, key, key,
                 low_velocity=layer.low_velocity, high_velocity=layer.high_velocity, turn=turn, turns=len(layer.takes),
             )  # fmt: skip
-
-
-def _over_the_keyboard(regions: Sequence[Region]) -> Iterator[Region]:
-    """Yield the regions of a sound over the keyboard, or nothing unless all its versions have about the same pitch."""
-    pitches = [region.file.pitch for region in regions]
-    known: list[Pitch] = [pitch for pitch in pitches if pitch is not None]
-    if len(known) < len(pitches) or max(p.midi for p in known) - min(p.midi for p in known) > 1.0:
-        return
-    middle = known[0].key
-    low, high = max(0, middle - _KEY_RANGE), min(127, middle + _KEY_RANGE)
-    for region, pitch in zip(regions, known, strict=True):
-        yield replace(region, low_key=low, high_key=high, root_key=pitch.key, tune_cents=-pitch.cents, held=True)
 
 
 def _write_presets(folder: Path, name: str, title: str, regions: Sequence[Region]) -> list[str]:

@@ -1,8 +1,8 @@
-"""The texts of sampler presets: SFZ and DecentSampler.  No torch here."""
+"""Sampler presets: the keys that play each sound, and their texts, SFZ and DecentSampler.  No torch here."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from xml.sax.saxutils import quoteattr
 
 from distill.audio.pitch import Pitch
@@ -10,6 +10,8 @@ from distill.generation.kits.sample_loop import SampleLoop
 
 #: Seconds that a sound which is held by a key takes to fade after the key is let go.
 _RELEASE_S = 0.25
+#: Keys below and above its own that play a pitched sound.
+_KEY_RANGE = 24
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,18 @@ class Region:
     turn: int = 1
     turns: int = 1
     held: bool = False
+
+
+def over_the_keyboard(regions: Sequence[Region]) -> Iterator[Region]:
+    """Yield the regions of a sound over the keyboard, or nothing unless all its versions have about the same pitch."""
+    pitches = [region.file.pitch for region in regions]
+    known: list[Pitch] = [pitch for pitch in pitches if pitch is not None]
+    if len(known) < len(pitches) or max(p.midi for p in known) - min(p.midi for p in known) > 1.0:
+        return
+    middle = known[0].key
+    low, high = max(0, middle - _KEY_RANGE), min(127, middle + _KEY_RANGE)
+    for region, pitch in zip(regions, known, strict=True):
+        yield replace(region, low_key=low, high_key=high, root_key=pitch.key, tune_cents=-pitch.cents, held=True)
 
 
 def sfz(regions: Sequence[Region], title: str) -> str:

@@ -347,7 +347,7 @@ class MapSession:
         shown = self._shown
         if shown is None or not shown.positions:
             return "Sound"
-        near = shown.nearest(position, 2)
+        near = shown.nearest_chunks(position, 2)
         names = [plain_name(shown.names[shown.sounds[row]], most=_NAME_PART) for row in near]
         x, y = shown.positions[near[0]]
         is_same = (x - position[0]) ** 2 + (y - position[1]) ** 2 < _SAME_PLACE**2

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from distill.errors import ModelFileError
+from distill.generation.map.shown_map import Position
 from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
 from distill.models.latent_space.descriptors import DESCRIPTORS, describe
 from distill.models.latent_space.latent_map import LatentMap
@@ -21,8 +22,6 @@ LONGEST_S = 30.0
 _MOST_GAIN_DB = 15.0
 
 _LOUDNESS = list(DESCRIPTORS).index("loudness")
-
-Position = tuple[float, float]
 
 
 def map_of(model: OpenModel) -> LatentMap:

@@ -51,7 +51,7 @@ class ShownMap:
     sliders: tuple[Slider, ...]
     most: float
 
-    def nearest(self, position: Position, count: int = 8) -> list[int]:
+    def nearest_chunks(self, position: Position, count: int = 8) -> list[int]:
         """Return the numbers of the chunks nearest to a position, at most one for each sound."""
         x, y = position
         order = sorted(
@@ -65,21 +65,22 @@ class ShownMap:
                 break
         return list(first.values())
 
-    def between(self, row: int) -> Position:
+    def between_chunks(self, chunk: int) -> Position:
         """Return a position between a chunk and the nearest one of another sound; its own without one.
 
         It is a little nearer to the chunk, so that two that are nearest to each other give two positions.
         """
-        others = [near for near in self.nearest(self.positions[row], 3) if self.sounds[near] != self.sounds[row]]
-        (x, y), (u, v) = self.positions[row], self.positions[(others or [row])[0]]
+        nearest = self.nearest_chunks(self.positions[chunk], 3)
+        others = [near for near in nearest if self.sounds[near] != self.sounds[chunk]]
+        (x, y), (u, v) = self.positions[chunk], self.positions[(others or [chunk])[0]]
         return 0.6 * x + 0.4 * u, 0.6 * y + 0.4 * v
 
-    def spread(self, count: int) -> list[int]:
+    def spread_chunks(self, count: int) -> list[int]:
         """Return the numbers of ``count`` chunks that lie far from each other: each is the furthest from those before.
 
         Fewer are returned where the map has fewer chunks.
         """
-        chosen = self.nearest((0.5, 0.5), 1)
+        chosen = self.nearest_chunks((0.5, 0.5), 1)
         distance = [float("inf")] * len(self.positions)
         while len(chosen) < min(count, len(self.positions)):
             x, y = self.positions[chosen[-1]]

@@ -143,7 +143,7 @@ class MapView(QWidget):
         self.cursor_position = (min(max(position[0], 0.0), 1.0), min(max(position[1], 0.0), 1.0))
         self._near, self._chosen = [], -1
         if self.shown is not None:
-            nearest = self.shown.nearest(self.cursor_position, 3)
+            nearest = self.shown.nearest_chunks(self.cursor_position, 3)
             names = ", ".join(self.shown.names[self.shown.sounds[row]] for row in nearest)
             self.setAccessibleDescription(self.tr("The cursor is near {0}.").format(names))
         self.cursor_moved.emit(*self.cursor_position)
@@ -339,7 +339,7 @@ class MapView(QWidget):
         elif key is Qt.Key.Key_N:
             self._go_to_next_near()
         elif key is Qt.Key.Key_L:
-            self.select(self.shown.nearest(self.cursor_position, _SELECTED_BY_KEY))
+            self.select(self.shown.nearest_chunks(self.cursor_position, _SELECTED_BY_KEY))
         elif key is Qt.Key.Key_Escape and self.selected:
             self.select([])
         elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus):
@@ -367,7 +367,7 @@ class MapView(QWidget):
         """Go through the sounds near the cursor, from the nearest on."""
         assert self.shown is not None
         if not self._near:
-            self._near = self.shown.nearest(self.cursor_position, 12)
+            self._near = self.shown.nearest_chunks(self.cursor_position, 12)
         row, *near = self._near or [-1]
         if row >= 0:
             self.choose_dot(row)

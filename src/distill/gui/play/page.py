@@ -317,7 +317,7 @@ class PlayPage(QWidget):
             return
         shown = self.map.shown
         self.near.clear()
-        rows = self.map.selected or (shown.nearest(self.map.cursor_position) if shown is not None else [])
+        rows = self.map.selected or (shown.nearest_chunks(self.map.cursor_position) if shown is not None else [])
         for row in rows:
             assert shown is not None
             item = QListWidgetItem(shown.names[shown.sounds[row]])

@@ -42,7 +42,7 @@ class Objective:
 
 @dataclass(frozen=True)
 class StepResult:
-    """A training step as the loop knows it; the fields that all families share are named as in their events."""
+    """What the loop tells a family of a training step; the fields that all families share are named as in events."""
 
     epoch: int
     step: int
@@ -61,7 +61,7 @@ class StepResult:
 
 @dataclass(frozen=True)
 class EpochResult:
-    """An epoch as the loop knows it; losses are measured in eval mode with the final weights."""
+    """What the loop tells a family of an epoch; losses are measured in eval mode with the final weights."""
 
     epoch: int
     total_epochs: int

@@ -1,9 +1,13 @@
-"""What a listener would say of decoded features, as numbers that can be differentiated."""
+"""Describes features by numbers: what a listener would say of them, the levels of patches, and their texture.
+
+What a listener would say can be differentiated.  Patches tell one sound from another, textures do not.
+"""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from distill.audio.stft_and_mel import CENTRE
 from distill.models.families.family import ModelFamily
@@ -15,6 +19,13 @@ _LENGTH_DB, _LENGTH_SOFTNESS_DB = -30.0, 3.0
 
 #: Loudness grows with about this power of the energy in a band (Zwicker and Fastl 1999, "Psychoacoustics").
 _LOUDNESS_EXPONENT = 0.25
+
+#: Decades under the loudest point below which levels do not count.
+AUDIBLE_DECADES = 3.5
+#: Side of the patches that are described, in bands and frames.
+_PATCH = 16
+#: Bands that are described together in a texture.
+_TEXTURE_BANDS = 8
 
 #: Names of the descriptors, in order, and what a higher value means.
 DESCRIPTORS: dict[str, str] = {
@@ -88,3 +99,28 @@ def describe(features: Tensor) -> Tensor:
     length = (torch.sigmoid((below - _LENGTH_DB) / _LENGTH_SOFTNESS_DB).mean(1) + 0.02).log()
     loudness = 10 * energy.mean(1).log10() + 20 * top[:, 0, 0]
     return torch.stack([brightness, attack, noisiness, length, loudness], 1)
+
+
+def describe_patches(features: Tensor) -> Tensor:
+    """Return the levels of patches ``[B, numbers]`` of features ``[B, C, F, T]``, of which the first channel counts."""
+    # Columns first, so that a longer sound begins with the numbers of a shorter one.
+    return functional.avg_pool2d(_audible_levels(features), _PATCH, ceil_mode=True).transpose(2, 3).flatten(1)
+
+
+def describe_texture(features: Tensor) -> Tensor:
+    """Return the texture ``[B, numbers]`` of features ``[B, C, F, T]``, of which the first channel counts.
+
+    For each group of bands: its mean level, how much that varies in time, and the mean step from frame to frame and
+    from band to band.  The steps tell a blurred spectrum from a recorded one.
+    """
+    relative = _audible_levels(features)[:, 0]
+    in_time = (relative[:, :, 1:] - relative[:, :, :-1]).abs().mean(2)
+    in_frequency = functional.pad((relative[:, 1:] - relative[:, :-1]).abs().mean(2), (0, 1))
+    measured = torch.stack([relative.mean(2), relative.std(2), in_time, in_frequency], 1)
+    return functional.avg_pool1d(measured, _TEXTURE_BANDS, ceil_mode=True).flatten(1)
+
+
+def _audible_levels(features: Tensor) -> Tensor:
+    """Return the levels ``[B, 1, F, T]`` of features, from the loudest point down to what is heard."""
+    level = features[:, :1].float()
+    return (level - level.amax((2, 3), keepdim=True)).clamp_min(-AUDIBLE_DECADES)

@@ -31,8 +31,8 @@ _AT_ONCE = 32
 MOST_COMPARED = 2000
 
 
-def same_audio_groups(sounds: Sequence[CachedSound]) -> list[list[CachedSound]]:
-    """Return the sounds in groups of the same audio, in the order of their first members.
+def copy_groups_for_split(sounds: Sequence[CachedSound]) -> list[list[CachedSound]]:
+    """Return the sounds in groups of copies that the split keeps together, in the order of their first members.
 
     Equal files and equal samples are found by their hashes.  Lossy formats, resampling and other levels are found by
     the shape of the envelope first and by the correlation of the loudest half second then, of up to `MOST_COMPARED`

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from distill.audio.cache.sound_cache import ENVELOPE_HOP, CachedSound
 from distill.runs.run_record import RunRecord
-from distill.training.data.copies_in_split import same_audio_groups
+from distill.training.data.copies_in_split import copy_groups_for_split
 from distill.training.data.split import split_sounds
 
 #: Hexadecimal digits by which a sound is known.
@@ -150,7 +150,7 @@ def split_with(
     val: list[CachedSound] = []
     fresh: list[list[CachedSound]] = []
     ordered = sorted(sounds, key=lambda s: (s.content_hash, str(s.source)))
-    for group in same_audio_groups(ordered):
+    for group in copy_groups_for_split(ordered):
         sides = [_place(known, sound, chunk_samples) for sound in group]
         placed = [side for side in sides if side is not None]
         if not placed:

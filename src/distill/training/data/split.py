@@ -14,7 +14,7 @@ from distill.audio.cache.sound_cache import ENVELOPE_HOP, CachedSound
 from distill.audio.decoding.mono_decoder import SAMPLE_RATE
 from distill.errors import NotEnoughSoundsError
 from distill.training.data.audible_regions import chunk_starts, kept_seconds, sound_regions
-from distill.training.data.copies_in_split import same_audio_groups
+from distill.training.data.copies_in_split import copy_groups_for_split
 
 #: Held-out seconds relative to the requested share that whole files may give; outside, long files are divided by time.
 _LEAST, _MOST = 0.5, 1.5
@@ -130,7 +130,7 @@ def split_sounds(
     ordered = sorted(sounds, key=lambda s: (s.content_hash, str(s.source)))
     groups = [
         _Group(members, sum(kept_seconds(sound, chunk_samples) for sound in members))
-        for members in same_audio_groups(ordered)
+        for members in copy_groups_for_split(ordered)
     ]
     groups.sort(key=lambda group: _rank(group.sounds[0].content_hash))
     target = val_fraction * _seconds(groups)

@@ -20,10 +20,16 @@ from distill.runs.verdict import judge
 from distill.training.checkpoint import get_best_checkpoint
 from distill.training.compute_plan import computing
 from distill.training.ending.model_contents import contents_of_best, further_parts, history_of
-from distill.training.ending.unsaved_model import UnsavedModel, unsaved_model_text, unwritten_checkpoint_text
+from distill.training.ending.unsaved_model import UnsavedModel, unsaved_model_text
 from distill.training.event_sink import EventSink
 from distill.training.run import OpenedRun, Run, RunRequest
-from distill.training.save_progress import append_history, save_progress, take_write_errors, write_best
+from distill.training.save_progress import (
+    append_history,
+    save_progress,
+    take_write_errors,
+    unwritten_checkpoint_text,
+    write_best,
+)
 
 log = logging.getLogger(__name__)
 

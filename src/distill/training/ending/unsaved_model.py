@@ -1,15 +1,12 @@
-"""A trained model that could not be written: kept in memory, to be written elsewhere, and what the user is told.
-
-Beside it: what the user is told of a last checkpoint that could not be written.
-"""
+"""A trained model that could not be written: kept in memory, to be written elsewhere, and what the user is told."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from distill.models.persistence import write_model_file
-from distill.runs.checkpoint_folder import list_checkpoints
 from distill.training.run import Run
+from distill.training.save_progress import last_checkpoint_text
 
 
 @dataclass(frozen=True)
@@ -46,17 +43,4 @@ def unsaved_model_text(run: Run, reason: str, is_checkpoint_missing: bool) -> st
     text = f"{reason} Make room on the disk of {run.folder.path}, or make it writable"
     if not is_checkpoint_missing:
         return f"{text}, then resume the run: it saves the model."
-    return f"{text}. {_where_it_stays(run)}"
-
-
-def unwritten_checkpoint_text(run: Run, reason: str) -> str:
-    """Return the sentences about a run whose last checkpoint could not be written."""
-    return f"The last checkpoint could not be written ({reason}). {_where_it_stays(run)}"
-
-
-def _where_it_stays(run: Run) -> str:
-    """Return where a run is resumed whose last checkpoint could not be written."""
-    listed = list_checkpoints(run.folder.checkpoints)
-    if not listed:
-        return "There is no checkpoint, so the run can only begin again."
-    return f"The run can only be resumed from epoch {listed[-1]['epoch'] + 1}."  # counted from 1 for people
+    return f"{text}. {last_checkpoint_text(run)}"

@@ -92,7 +92,7 @@ def run_trial(config: AnyConfig, folder: Path) -> RunFigures | None:
             if len(took) >= _STEPS or (len(took) > FEWEST_STEPS and sum(took) > _STEP_SECONDS):
                 stop.finish()
 
-    train(shortened, _write_noises(folder / "sounds", config), folder / "run", config.device, watch, stop)
+    train(shortened, _write_trial_sounds(folder / "sounds", config), folder / "run", config.device, watch, stop)
     known = Figures.load().of(shortened)
     if not known:
         return None
@@ -100,8 +100,8 @@ def run_trial(config: AnyConfig, folder: Path) -> RunFigures | None:
     return replace(known[-1], is_trial=True, step_s=step_s, prepare_s=0.0, good_share=0.0)
 
 
-def _write_noises(folder: Path, config: AnyConfig) -> list[Path]:
-    """Write noises that fill a batch; their content does not matter, only that there is some."""
+def _write_trial_sounds(folder: Path, config: AnyConfig) -> list[Path]:
+    """Write the made-up sounds of the trial: noises that fill a batch; their content does not matter."""
     import numpy as np
 
     from distill.audio.decoding.mono_decoder import SAMPLE_RATE

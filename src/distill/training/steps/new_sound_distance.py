@@ -1,4 +1,7 @@
-"""Measures while a model trains how near its new sounds lie to the sounds that it is trained on, as a set."""
+"""Measures while a model trains how near its new sounds lie to the sounds that it is trained on, as a set.
+
+Sounds are compared by their textures: what they are like on average, not which sound it is.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,8 +15,8 @@ from torch import Tensor, nn
 from distill.events import EpochMetrics, VQEpochMetrics
 from distill.models.detail_by_example import EVENNESS
 from distill.models.families.family import ModelFamily
+from distill.models.latent_space.descriptors import describe_texture
 from distill.models.model_parts import build_detail, draw_points
-from distill.models.nearest_training_sound import FEWEST_SOUNDS, describe_texture, kernel_distance
 from distill.models.priors.window_prior import WindowPrior
 from distill.training.dataset import FeatureDataset
 
@@ -44,6 +47,14 @@ _MOST_SOUNDS = 256
 #: Steps of the network after which it is measured again; it costs less than three hundredths of them.
 _STEPS_APART = 240
 _BATCH = 32
+#: Fewest sounds whose `kernel_distance` from others says anything.
+_FEWEST_SOUNDS = 8
+#: Least spread of a number in `kernel_distance`, as a share of the usual one: what never changes in the corpus counts
+#: little.
+_LEAST_SPREAD = 0.01
+#: Width of the kernel of `kernel_distance`, as a share of the median distance within the reference: narrow enough to
+#: see that new sounds lie beside those of the corpus and not among them.
+_KERNEL_WIDTH = 0.5
 
 _T = TypeVar("_T")
 
@@ -69,7 +80,7 @@ class NewSoundMeter:
     @property
     def can_measure(self) -> bool:
         """Whether there are enough sounds to compare with."""
-        return sum(len(dataset.layout.sounds) for dataset in self._datasets) >= FEWEST_SOUNDS
+        return sum(len(dataset.layout.sounds) for dataset in self._datasets) >= _FEWEST_SOUNDS
 
     @cached_property
     def _corpus(self) -> Tensor:
@@ -112,6 +123,40 @@ class NewSoundMeter:
         textures = [describe_texture(detail.add(part, evenness=EVENNESS)) for part in generated]
         distance = kernel_distance(torch.cat(textures), self._corpus)
         return distance if math.isfinite(distance) else None
+
+
+def kernel_distance(given: Tensor, reference: Tensor) -> float:
+    """Return the squared maximum mean discrepancy of two sets of descriptions, times 1000.
+
+    The unbiased estimate with a Gaussian kernel (Gretton et al. 2012, "A kernel two-sample test", lemma 6).  It is
+    around 0, and can be slightly below, for two draws from the same distribution.  Each number counts by its spread in
+    the reference.
+
+    Parameters
+    ----------
+    given, reference
+        ``[N, D]`` and ``[M, D]``, both of at least two rows.
+
+    Raises
+    ------
+    ValueError
+        A set has fewer than two rows.
+    """
+    if min(len(given), len(reference)) < 2:
+        raise ValueError("kernel_distance needs at least two rows in each set.")
+    given, reference = given.cpu().double(), reference.cpu().double()
+    mean, spread = reference.mean(0), reference.std(0)
+    spread = spread.clamp_min(max(_LEAST_SPREAD * float(spread.square().mean().sqrt()), 1e-12))
+    one, other = ((rows - mean) / spread for rows in (given, reference))
+    width = _KERNEL_WIDTH * torch.pdist(other).median().clamp_min(1e-12)
+
+    def similar(a: Tensor, b: Tensor) -> Tensor:
+        return torch.exp(-torch.cdist(a, b).square() / (2 * width**2))
+
+    def within(a: Tensor) -> Tensor:
+        return (similar(a, a).sum() - len(a)) / (len(a) * (len(a) - 1))
+
+    return 1000 * float(within(one) + within(other) - 2 * similar(one, other).mean())
 
 
 def _thinned(beginnings: Sequence[_T], most: int) -> Sequence[_T]:

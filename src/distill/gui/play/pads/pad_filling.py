@@ -73,7 +73,8 @@ class PadFilling(QObject):
         if shown is None:
             return
         selected = map_view.selected[:COUNT]
-        positions = [shown.positions[row] for row in selected] or [shown.between(row) for row in shown.spread(COUNT)]
+        positions = [shown.positions[chunk] for chunk in selected]
+        positions = positions or [shown.between_chunks(chunk) for chunk in shown.spread_chunks(COUNT)]
         session = self._session
         step = PadStep(translate("PlayPresenter", "Fill the Pads from the Map"))
 

@@ -1,4 +1,4 @@
-"""Finds sounds that are the same audio: at another level, start, polarity or sample rate, or in another format."""
+"""Finds duplicates: the same audio at another level, start, polarity or sample rate, or in another format."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -13,13 +13,13 @@ from distill.audio.decoding.mono_decoder import SAMPLE_RATE
 from distill.training.data.copies_in_split import MOST_COMPARED
 from distill.training.data.doctor.sound_measurements import MeasuredSound, check, is_lossy
 
-#: Correlation from which two sounds are copies, where one of them is of a lossy coding and where neither is.
+#: Correlation from which two sounds are duplicates, where one of them is of a lossy coding and where neither is.
 LOSSY_CORRELATION, CORRELATION = 0.965, 0.986
 #: Correlation from which it is computed between samples too.
 _COARSE = 0.5
-#: Spectra are compared first, down to so many dB; those of copies differ by less in dB on average.
+#: Spectra are compared first, down to so many dB; those of duplicates differ by less in dB on average.
 _FLOOR_DB, _SPECTRUM_DB = -40.0, 7.0
-#: Least length of the shorter one of two copies, relative to the longer.
+#: Least length of the shorter one of two duplicates, relative to the longer.
 _LENGTH_RATIO = 0.5
 #: Seconds of a sound that are compared, by which its copy may begin earlier or later, and the sample rate.
 _COMPARED_S, _SHIFT_S, _RATE = 2.0, 0.25, 12_000
@@ -39,8 +39,8 @@ _SHARED = 0.4
 _BEGIN = 0.02
 
 
-def find_copies(sounds: Sequence[MeasuredSound], cancel_event: threading.Event | None = None) -> list[list[int]]:
-    """Return groups of the numbers of sounds that are copies of each other, the best one of each group first.
+def find_duplicates(sounds: Sequence[MeasuredSound], cancel_event: threading.Event | None = None) -> list[list[int]]:
+    """Return groups of the numbers of sounds that are duplicates, the best one of each group first.
 
     Of more than `MOST_COMPARED` sounds only equal files and equal samples are found: time grows with the square of
     their number, and memory with it.
@@ -71,13 +71,13 @@ def find_copies(sounds: Sequence[MeasuredSound], cancel_event: threading.Event |
             continue
         has_lossy = any(is_lossy(sounds[number].sound) for number in (first, second))
         wanted = LOSSY_CORRELATION if has_lossy else CORRELATION
-        if _are_copies(beginnings[first], beginnings[second], wanted):
+        if _are_duplicates(beginnings[first], beginnings[second], wanted):
             parent[root(second)] = root(first)
     groups: dict[int, list[int]] = {}
     for number in range(len(sounds)):
         groups.setdefault(root(number), []).append(number)
-    copies = [group for group in groups.values() if len(group) > 1]
-    return [sorted(group, key=lambda number: _rank(sounds[number])) for group in copies]
+    duplicates = [group for group in groups.values() if len(group) > 1]
+    return [sorted(group, key=lambda number: _rank(sounds[number])) for group in duplicates]
 
 
 def _as_long(first: MeasuredSound, second: MeasuredSound) -> bool:
@@ -87,7 +87,7 @@ def _as_long(first: MeasuredSound, second: MeasuredSound) -> bool:
 
 
 def _rank(item: MeasuredSound) -> tuple[bool, float, str]:
-    """Return the key by which the best of some copies comes first: without loss, then the longest."""
+    """Return the key by which the best of some duplicates comes first: without loss, then the longest."""
     return is_lossy(item.sound), -item.facts.seconds, item.sound.source.name
 
 
@@ -122,7 +122,7 @@ class _Beginning:
         return cls(samples, energy, spectrum, np.maximum(level - level.max(), _FLOOR_DB))
 
 
-def _are_copies(first: _Beginning, second: _Beginning, wanted: float) -> bool:
+def _are_duplicates(first: _Beginning, second: _Beginning, wanted: float) -> bool:
     """Whether two sounds correlate as is wanted.
 
     Short sounds fit into a short transform.  Between samples its values differ a little from those of the longest one.

@@ -15,7 +15,7 @@ from distill.audio.decoding.mono_decoder import SAMPLE_RATE
 from distill.audio.decoding.sound_fix import SoundFix
 from distill.errors import SoundError
 from distill.training.data.audible_regions import sound_regions
-from distill.training.data.doctor.duplicates import find_copies
+from distill.training.data.doctor.duplicates import find_duplicates
 from distill.training.data.doctor.sound_measurements import MeasuredSound, check, measure
 
 #: Crests that are cut off from which a sound is clipped: in files that keep each sample, and in others.
@@ -126,7 +126,7 @@ def merged_fixes(findings: Iterable[Finding]) -> dict[Path, SoundFix]:
 
 def findings_of(measured: Sequence[MeasuredSound], cancel_event: threading.Event | None = None) -> list[Finding]:
     """Return what is wrong with measured sounds; errors are those of `examine`."""
-    groups = find_copies(measured, cancel_event)
+    groups = find_duplicates(measured, cancel_event)
     found = [
         _few(measured, groups), *(_copies([measured[n] for n in group]) for group in groups), _clipping(measured),
         _hum(measured), _phase(measured), *_silence(measured), _strangers(measured), _offset(measured),
