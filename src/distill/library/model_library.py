@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from distill.errors import LibraryError, ModelFileError, UnknownModelError
-from distill.files import write_new, write_whole
+from distill.files import FileStamp, file_stamp, write_new, write_whole
 from distill.housekeeping import clear_partial_files
-from distill.library.index import Deletion, Index, LibraryLock, Row, Stamp, index_folder, read_row, stamp_of
+from distill.library.index import Deletion, Index, LibraryLock, Row, index_folder, read_row
 from distill.library.model_entry import ModelEntry, with_unique_names
 from distill.library.model_facts import read_facts
 from distill.library.user_metadata import UserMetadata, read_user_metadata, write_user_metadata
@@ -132,7 +132,7 @@ class ModelLibrary:
                 progress(done + 1, len(new))
         return bool(gone or new)
 
-    def _stamps(self, index: Index) -> dict[str, Stamp]:
+    def _stamps(self, index: Index) -> dict[str, FileStamp]:
         """Return the stamps of the model files; a file that cannot be looked at right now keeps its row."""
         stamps = {}
         try:
@@ -141,7 +141,7 @@ class ModelLibrary:
             for path in self.folder.iterdir():
                 if path.suffix.lower() == SUFFIX and not path.name.startswith("."):
                     try:
-                        stamps[path.name] = stamp_of(path)
+                        stamps[path.name] = file_stamp(path)
                     except (FileNotFoundError, NotADirectoryError):  # just deleted, or a link to nothing
                         continue
                     except OSError:
@@ -323,7 +323,7 @@ class ModelLibrary:
             return same[0]
         slot, number = path, 2
         while slot.exists():
-            facts = read_row(slot, stamp_of(slot)).facts
+            facts = read_row(slot, file_stamp(slot)).facts
             if facts is not None and facts.model_id == model_id:
                 break
             slot, number = path.with_name(f"{path.stem} ({number}){path.suffix}"), number + 1
