@@ -17,11 +17,13 @@ from pytestqt.qtbot import QtBot
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.mono_decoder import decode_sound
+from distill.cli.library import find_model
+from distill.files import file_stamp
 from distill.generation.history.sound_history import GeneratedHistory
 from distill.generation.recipe import NEW, TRANSFORMED, read_recipe
 from distill.generation.remake import remake
 from distill.gui.previews.stars import read_stars
-from distill.library.index import INDEX_NAME, Index, index_folder, stamp_of
+from distill.library.index import INDEX_NAME, Index, index_folder
 from distill.library.model_library import ModelLibrary
 from distill.models.inference import LoadedModel, LoadedVQModel
 from distill.models.persistence import open_model
@@ -120,7 +122,7 @@ def test_a_library_is_listed_with_the_words_of_its_user(old: OldFiles) -> None:
     assert (entries["vae"].name, entries["vae"].tags) == ("Glocken, große", ("bell", "warm"))
     assert entries["vae"].notes == "Two lines\nof notes."
     assert [family for family, entry in entries.items() if entry.starred] == ["complex_vae"]
-    assert library.find("vqvae").path == old.model("vqvae")
+    assert find_model(library, "vqvae").path == old.model("vqvae")
     assert [entry.path for entry in library.search("warm")] == [old.model("vae")]
     assert entries["vqvae"].facts.epochs == 1 and entries["vqvae"].facts.codebook is not None
 
@@ -130,7 +132,7 @@ def test_the_index_of_a_library_is_used_again(old: OldFiles) -> None:
     path = old.folder / "index" / "library.json"
     index = json.loads(path.read_text(encoding="utf-8"))
     for name, row in index["models"].items():  # the copies are as old as this test
-        row["stamp"] = stamp_of(old.folder / "library" / name)
+        row["stamp"] = file_stamp(old.folder / "library" / name)
     index_file = index_folder(library.folder) / INDEX_NAME
     index_file.parent.mkdir(parents=True)
     index_file.write_text(json.dumps(index), encoding="utf-8")

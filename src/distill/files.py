@@ -20,6 +20,10 @@ from typing import IO
 
 from distill.housekeeping import HOST, PROCESS, clear_partial
 
+#: Size in bytes, and times of the last change of content and of anything about a file (on Windows: when it was made),
+#: in nanoseconds.
+FileStamp = tuple[int, int, int]
+
 PARTIAL_SUFFIX = ".part"
 #: Characters of the file's own name in that of its temporary file: names end at 255 bytes.
 _MAX_STEM = 40
@@ -243,6 +247,18 @@ def is_file(path: Path) -> bool:
 def is_folder(path: Path) -> bool:
     """Whether there is a folder at a path; see `is_file`."""
     return os.path.isdir(path)  # noqa: PTH112
+
+
+def file_stamp(path: Path) -> FileStamp:
+    """Return what changes when a file changes, or when it becomes readable.
+
+    Raises
+    ------
+    OSError
+        It is not there.
+    """
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def is_access_error(error: BaseException | None) -> bool:

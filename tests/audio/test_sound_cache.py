@@ -20,8 +20,8 @@ import pytest
 import soundfile
 
 from distill import paths
+from distill.audio.cache import array_files
 from distill.audio.cache import sound_cache as cache_module
-from distill.audio.cache import stored_array
 from distill.audio.cache.sound_cache import MAX_BYTES, SIZE_VARIABLE, SoundCache, max_cache_bytes, read_derived
 from distill.audio.decoding.mono_decoder import FloatArray, decode_sound, stream_prepared
 from distill.errors import Cancelled, SoundError, TrainingError
@@ -279,7 +279,7 @@ def test_what_the_disk_cannot_read_is_computed_anew(
         return np.arange(6, dtype=np.float32).reshape(3, 2)
 
     file = sound.derived("x", make) if part == "rows" else sound.file
-    whole, fill, failed = file.read_bytes(), stored_array._fill, list[Path]()
+    whole, fill, failed = file.read_bytes(), array_files._fill, list[Path]()
 
     def read() -> FloatArray:
         return sound.rows("x", make, 1, 2) if part == "rows" else sound.read(0, 10_000)
@@ -294,7 +294,7 @@ def test_what_the_disk_cannot_read_is_computed_anew(
             os.truncate(stored.name, 20)
         fill(stored, array)
 
-    monkeypatch.setattr(stored_array, "_fill", fail_once)
+    monkeypatch.setattr(array_files, "_fill", fail_once)
     np.testing.assert_array_equal(read(), before)
     assert failed == [file]
     assert decoded == ({"a.wav": 1, "made": 2} if part == "rows" else {"a.wav": 2})
@@ -309,7 +309,7 @@ def test_a_disk_that_cannot_be_read_at_all_is_one_sentence(
     def fail(_stored: Any, _array: Any) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(stored_array, "_fill", fail)
+    monkeypatch.setattr(array_files, "_fill", fail)
     with pytest.raises(TrainingError, match=r"or the disk cannot read it\. Start or resume again"):
         sound.rows("x", lambda: np.zeros((3, 2), np.float32), 0, 1)
     with pytest.raises(TrainingError, match=r"decoded audio of a\.wav was deleted .* or the disk cannot read it"):

@@ -17,7 +17,7 @@ from distill.control import midi_ports as ports_module
 from distill.control.control_mapping import Controls
 from distill.control.midi_messages import CONTROL, NOTE_OFF, NOTE_ON, MidiMessage, MidiParser, note_name
 from distill.control.midi_ports import ByteStream, PortWatcher, SystemPorts
-from distill.control.osc import OscInput, OscOutput
+from distill.control.osc import OscInput, OscOutput, take_osc
 from distill.errors import MidiError
 from tests.control.fakes import FakePorts, Played
 
@@ -306,7 +306,7 @@ def test_osc_in_and_out() -> None:
     controls.sliders = ("brightness",)
 
     def receive(address: str, values: Sequence[object]) -> None:
-        controls.take_osc(address, values)
+        take_osc(controls, address, values)
         arrived.release()
 
     server = OscInput(receive, 0)

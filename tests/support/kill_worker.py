@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from distill.cli.library import find_model
 from distill.library.model_library import ModelLibrary
 
 _EVENTS = {
@@ -44,12 +45,12 @@ def adds(home: Path) -> None:
 
 def renames(home: Path) -> None:
     lib = library(home)
-    lib.rename(lib.find("kept.distill"), "Renamed")
+    lib.rename(find_model(lib, "kept.distill"), "Renamed")
 
 
 def deletes(home: Path) -> None:
     lib = library(home)
-    lib.delete(lib.find("kept.distill"))
+    lib.delete(find_model(lib, "kept.distill"))
 
 
 def restores(home: Path) -> None:
@@ -59,7 +60,7 @@ def restores(home: Path) -> None:
 
 def exports(home: Path) -> None:
     lib = library(home)
-    lib.export(lib.find("kept.distill"), home / "out" / "mine.distill")
+    lib.export(find_model(lib, "kept.distill"), home / "out" / "mine.distill")
 
 
 def library(home: Path) -> ModelLibrary:

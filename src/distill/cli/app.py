@@ -7,7 +7,6 @@ Exit codes: 0 finished, 130 stopped by the user with a checkpoint written, 1 fai
 value that no run or sound can have, options that exclude each other, or the name of something that is not there.
 """
 
-import os
 import sys
 from typing import Annotated
 
@@ -16,6 +15,7 @@ import typer
 from distill import __version__
 from distill.cli import compare, generate, library, map_and_kit, play, queue, runs, train
 from distill.cli.inspection import inspect_sounds
+from distill.cli.options import expand_home
 from distill.cli.output.error_messages import print_error
 from distill.cli.output.std_streams import lenient_streams, only_prints, open_missing_streams
 from distill.housekeeping import tidy_own_folders
@@ -63,7 +63,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _main(arguments: list[str]) -> int:
-    words = [_expanded(argument) for argument in arguments]
+    words = [expand_home(argument) for argument in arguments]
     try:
         code = typer.main.get_command(app)(words, prog_name="distill", standalone_mode=False)
     except SystemExit as done:
@@ -71,14 +71,6 @@ def _main(arguments: list[str]) -> int:
     except Exception as error:  # the border: what gets here and is not meant for the user is a bug
         return print_error(error)
     return code if isinstance(code, int) else 0
-
-
-def _expanded(argument: str) -> str:
-    """Return an argument with a leading ``~`` expanded, which no shell does within quotes and behind ``--out=``."""
-    option, separator, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
-    if value != "~" and not value.startswith(("~/", f"~{os.sep}")):
-        return argument
-    return option + separator + os.path.expanduser(value)  # noqa: PTH111 - pathlib would tidy the rest of the text
 
 
 def _print_version(wanted: bool) -> None:

@@ -14,6 +14,14 @@ from distill.config.training import OverfittingPreset, RunConfig
 _FIELDS = {item.name: item for item in fields(RunConfig)}
 
 
+def expand_home(argument: str) -> str:
+    """Return an argument with a leading ``~`` expanded, which no shell does within quotes and behind ``--out=``."""
+    option, separator, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+    if value != "~" and not value.startswith(("~/", f"~{os.sep}")):
+        return argument
+    return option + separator + os.path.expanduser(value)  # noqa: PTH111 - pathlib would tidy the rest of the text
+
+
 def given_options(context: typer.Context, *names: str) -> frozenset[str]:
     """Return those of the parameters ``names`` that were given on the command line, if only with their default."""
     # By name: typer brings a copy of click, whose type is another.

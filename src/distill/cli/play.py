@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -109,7 +110,7 @@ def play(
 def _ports(controls: "Controls", midi: str, osc: int | None) -> Iterator[threading.Event]:
     """Receive while the block runs; the event is set when a file was read to its end."""
     from distill.control.midi_ports import ByteStream, PortWatcher
-    from distill.control.osc import OscInput
+    from distill.control.osc import OscInput, take_osc
 
     ended = threading.Event()
     with ExitStack() as stack:
@@ -122,7 +123,7 @@ def _ports(controls: "Controls", midi: str, osc: int | None) -> Iterator[threadi
             stack.callback(watcher.close)
             watcher.want("" if midi == "all" else midi)
         if osc is not None:
-            stack.callback(OscInput(controls.take_osc, osc).close)
+            stack.callback(OscInput(partial(take_osc, controls), osc).close)
         yield ended
 
 

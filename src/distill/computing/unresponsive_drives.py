@@ -115,7 +115,7 @@ def ask_disk(ask: Callable[[], T], cancel: threading.Event) -> T | None:
 
 
 def is_left_behind() -> bool:
-    """Whether work that was left behind has still not returned."""
+    """Whether a drive has still not answered work that was left behind."""
     _left_behind[:] = [thread for thread in _left_behind if thread.is_alive()]
     return bool(_left_behind)
 

@@ -1,17 +1,11 @@
-"""What MIDI and OSC messages play: pads, one sound at different pitches, the point on the map, the sliders.
+"""What MIDI messages play: pads, one sound at different pitches, the point on the map, the sliders.
 
 The MIDI layout is fixed but for the controllers, which can be learned: notes 36 (C2) to 51 are the 16 pads, or, where
 the keys play one sound, note 60 (C4) is its own pitch.  The sustain pedal (controller 64) holds notes, unless it is
-learned as a knob.  OSC has the same under addresses::
-
-    /distill/pad/N velocity         pad 1 to 16; velocity 0 to 1, 0 ends it
-    /distill/note NOTE velocity     as a MIDI note
-    /distill/point x y              0 to 1 each
-    /distill/slider/NAME amount     -1 to 1
-    /distill/stop                   ends all notes
+learned as a knob.  `distill.control.osc` has the same under addresses.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from distill.control.midi_messages import (
@@ -36,8 +30,6 @@ POINT_X, POINT_Y = "x", "y"
 #: Controllers by default: the general purpose ones move the point, those after them the sliders in their order.
 _POINT_CONTROLLERS = {16: POINT_X, 17: POINT_Y}
 _FIRST_SLIDER = 18
-
-ADDRESS = "/distill"
 
 
 class Target(Protocol):
@@ -75,7 +67,7 @@ class Controls:
     """
 
     def __init__(self, target: Target) -> None:
-        self._target = target
+        self.target = target
         #: Whether the keys play one sound at different pitches, instead of the pads.
         self.plays_pitches = False
         #: Names of the sliders, in their order.
@@ -128,7 +120,7 @@ class Controls:
             self._key(message)
         elif message.status == CONTROL and message.number in ALL_OFF:
             self._held.clear()
-            self._target.stop_all()
+            self.target.stop_all()
         elif message.status == CONTROL and (message.number == RESET or self._is_pedal(message.number)):
             self._press_pedal(message.channel, message.number == SUSTAIN and message.value >= PEDAL_DOWN)
         elif message.status == CONTROL and message.number < FIRST_MODE:
@@ -139,22 +131,6 @@ class Controls:
         for channel in tuple(self._pedals):
             self._press_pedal(channel, False)
 
-    def take_osc(self, address: str, values: Sequence[Any]) -> None:
-        """Carry out an OSC message; one that is not known, or has other values, is passed over."""
-        parts = address.removeprefix(f"{ADDRESS}/").split("/")
-        numbers = [float(value) for value in values if isinstance(value, int | float) and abs(value) < 1e6]
-        match parts, numbers:
-            case ["pad", text], [velocity] if text.isdecimal() and 1 <= int(text) <= PADS:
-                self._pad(int(text) - 1, _velocity(velocity))
-            case ["note"], [note, velocity] if 0 <= note <= 127:
-                self._note(round(note), _velocity(velocity))
-            case ["point"], [x, y]:
-                self._target.move_point(_within(x, 0.0), _within(y, 0.0))
-            case ["slider", name], [amount] if name in self.sliders:
-                self._target.move_slider(name, _within(amount, -1.0))
-            case ["stop"], _:
-                self._target.stop_all()
-
     def _key(self, message: MidiMessage) -> None:
         """Begin a note, or end it unless the pedal holds it."""
         velocity, key = message.value if message.status == NOTE_ON else 0, (message.channel, message.number)
@@ -162,7 +138,7 @@ class Controls:
             self._held.add(key)
             return
         self._held.discard(key)
-        self._note(message.number, velocity)
+        self.play_note(message.number, velocity)
 
     def _is_pedal(self, controller: int) -> bool:
         return controller == SUSTAIN and self._learning is None and SUSTAIN not in self._learned
@@ -175,22 +151,24 @@ class Controls:
         for key in tuple(self._held):  # other ports may add to them
             if key[0] == channel:
                 self._held.discard(key)
-                self._note(key[1], 0)
+                self.play_note(key[1], 0)
 
-    def _note(self, note: int, velocity: int) -> None:
+    def play_note(self, note: int, velocity: int) -> None:
+        """Play a note of the layout, 0 to 127, at a velocity, 1 to 127; 0 ends it."""
         if not self.plays_pitches:
             if 0 <= note - FIRST_PAD < PADS:
-                self._pad(note - FIRST_PAD, velocity)
+                self.play_pad(note - FIRST_PAD, velocity)
         elif velocity:
-            self._target.strike_key(note - OWN_PITCH, velocity)
+            self.target.strike_key(note - OWN_PITCH, velocity)
         else:
-            self._target.release_key(note - OWN_PITCH)
+            self.target.release_key(note - OWN_PITCH)
 
-    def _pad(self, pad: int, velocity: int) -> None:
+    def play_pad(self, pad: int, velocity: int) -> None:
+        """Play a pad, 0 to 15, at a velocity, 1 to 127; 0 ends it."""
         if velocity:
-            self._target.strike_pad(pad, velocity)
+            self.target.strike_pad(pad, velocity)
         else:
-            self._target.release_pad(pad)
+            self.target.release_pad(pad)
 
     def _control(self, controller: int, value: int) -> None:
         learning, self._learning = self._learning, None
@@ -200,16 +178,8 @@ class Controls:
             self.on_learned(controller, learning)
         target = self.target_of(controller)
         if target == POINT_X:
-            self._target.move_point(value / 127, None)
+            self.target.move_point(value / 127, None)
         elif target == POINT_Y:
-            self._target.move_point(None, value / 127)
+            self.target.move_point(None, value / 127)
         elif target is not None:
-            self._target.move_slider(target, _within((value - 64) / 63, -1.0))
-
-
-def _within(value: float, low: float) -> float:
-    return min(max(value, low), 1.0)
-
-
-def _velocity(share: float) -> int:
-    return max(1, round(127 * min(share, 1.0))) if share > 0 else 0
+            self.target.move_slider(target, max((value - 64) / 63, -1.0))

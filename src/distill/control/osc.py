@@ -1,6 +1,12 @@
-"""OSC over UDP, in and out, with the addresses of `distill.control.control_mapping`.
+"""OSC over UDP, in and out, and what is played by the messages.
 
-Only this computer is listened to.  python-osc is imported by the first use.
+Only this computer is listened to.  python-osc is imported by the first use.  The addresses are::
+
+    /distill/pad/N velocity         pad 1 to 16; velocity 0 to 1, 0 ends it
+    /distill/note NOTE velocity     as a MIDI note
+    /distill/point x y              0 to 1 each
+    /distill/slider/NAME amount     -1 to 1
+    /distill/stop                   ends all notes
 """
 
 import socket
@@ -9,8 +15,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from distill.control.control_mapping import PADS, Controls
 from distill.errors import MidiError
 
+ADDRESS = "/distill"
 HOST = "127.0.0.1"
 #: Ports by default.
 PORT_IN, PORT_OUT = 9000, 9001
@@ -89,3 +97,28 @@ class OscOutput:
     def close(self) -> None:
         """Release the socket."""
         self._socket.close()
+
+
+def take_osc(controls: Controls, address: str, values: Sequence[Any]) -> None:
+    """Carry out an OSC message; one that is not known, or has other values, is passed over."""
+    parts = address.removeprefix(f"{ADDRESS}/").split("/")
+    numbers = [float(value) for value in values if isinstance(value, int | float) and abs(value) < 1e6]
+    match parts, numbers:
+        case ["pad", text], [velocity] if text.isdecimal() and 1 <= int(text) <= PADS:
+            controls.play_pad(int(text) - 1, _velocity(velocity))
+        case ["note"], [note, velocity] if 0 <= note <= 127:
+            controls.play_note(round(note), _velocity(velocity))
+        case ["point"], [x, y]:
+            controls.target.move_point(_within(x, 0.0), _within(y, 0.0))
+        case ["slider", name], [amount] if name in controls.sliders:
+            controls.target.move_slider(name, _within(amount, -1.0))
+        case ["stop"], _:
+            controls.target.stop_all()
+
+
+def _within(value: float, low: float) -> float:
+    return min(max(value, low), 1.0)
+
+
+def _velocity(share: float) -> int:
+    return max(1, round(127 * min(share, 1.0))) if share > 0 else 0

@@ -15,7 +15,8 @@ from distill.audio.cache.hash_index import content_hash
 from distill.audio.decoding.access_errors import os_reason
 from distill.audio.decoding.libsndfile import sndfile_name
 from distill.audio.decoding.open_sound import UnreachableSoundError
-from distill.audio.decoding.streams.chunks import RIFF_CHUNKS, read_at, walk_chunks
+from distill.audio.decoding.streams.byte_view import read_at
+from distill.audio.decoding.streams.container_headers import RIFF_CHUNKS, walk_chunks
 from distill.json_files import parse_json
 from distill.models.metadata import now_iso
 from distill.names import plain_name

@@ -20,7 +20,7 @@ import filelock
 
 from distill import __version__
 from distill.errors import LibraryError, ModelFileError
-from distill.files import is_access_error
+from distill.files import FileStamp, is_access_error
 from distill.json_files import read_json, write_json
 from distill.library.model_facts import ModelFacts, read_facts
 from distill.paths import cache_dir
@@ -34,9 +34,6 @@ _MOST_DELETIONS = 50
 
 log = logging.getLogger(__name__)
 
-#: Size in bytes, and times of the last change of content and of anything about a file, in nanoseconds.
-Stamp = tuple[int, int, int]
-
 
 @dataclass(frozen=True)
 class Row:
@@ -48,7 +45,7 @@ class Row:
         Whether the problem is one of the content; one of access is not kept.
     """
 
-    stamp: Stamp
+    stamp: FileStamp
     facts: ModelFacts | None
     problem: str | None
     is_final: bool = True
@@ -190,19 +187,7 @@ def index_folder(models_dir: Path) -> Path:
     return cache_dir() / "libraries" / name
 
 
-def stamp_of(path: Path) -> Stamp:
-    """Return what changes when a file changes, or when it becomes readable.
-
-    Raises
-    ------
-    OSError
-        It is not there.
-    """
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-def read_row(path: Path, stamp: Stamp) -> Row:
+def read_row(path: Path, stamp: FileStamp) -> Row:
     """Read a model file into a row; a problem with the file is part of the row."""
     try:
         return Row(stamp, read_facts(path), None)

@@ -14,20 +14,15 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-import filelock
-
 from distill.errors import RunFolderError
 from distill.events import Event
 from distill.housekeeping import clear_partial_files
 from distill.metrics_history import AnyHistory
 from distill.paths import RUN_MARKER
 from distill.runs.run_history import append_history, write_history
-from distill.runs.run_owner import LOCK, SignsOfLife, other_host
+from distill.runs.run_owner import LOCK, SignsOfLife, lock_run, other_host
 
 MODEL = "model.distill"
-
-#: How long a lock that is taken is waited for: a list of runs looks at it for a moment.
-_LOCK_PATIENCE_SECONDS = 0.25
 
 
 class RunFolder:
@@ -66,12 +61,9 @@ class RunFolder:
                 if not folder.exists():
                     self._made.append(folder)
                 folder.mkdir(parents=True, exist_ok=True)
-            self._lock = filelock.FileLock(path / LOCK, timeout=_LOCK_PATIENCE_SECONDS, thread_local=False)
-            self._lock.acquire(poll_interval=0.02)
-        except filelock.Timeout as exc:
-            raise RunFolderError(
-                f"Another Distill is training in {path} right now. Stop it there, or choose another folder."
-            ) from exc
+            self._lock = lock_run(path)
+        except RunFolderError:
+            raise
         except OSError as exc:
             raise RunFolderError(f"The folder {path} cannot be used for a run ({exc.strerror or exc}).") from exc
         for folder in (path, self.checkpoints, self.previews):

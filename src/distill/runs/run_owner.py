@@ -19,11 +19,14 @@ from pathlib import Path
 
 import filelock
 
+from distill.errors import RunFolderError
 from distill.json_files import read_json, write_json
 
 log = logging.getLogger(__name__)
 
 HOLDER, LOCK = "training.json", "run.lock"
+#: How long a lock that is taken is waited for: a list of runs looks at it for a moment.
+_LOCK_PATIENCE_SECONDS = 0.25
 #: Seconds between two signs of life, and for how long after the last one a computer is taken to be at work.
 BEAT_SECONDS, FRESH_SECONDS = 20.0, 120.0
 
@@ -109,6 +112,26 @@ def _is_locked_here(run_dir: Path) -> bool:
         return False
     lock.release()
     return False
+
+
+def lock_run(run_dir: Path) -> filelock.BaseFileLock:
+    """Lock a run's folder for this process and return the lock, which dies with the process.
+
+    Raises
+    ------
+    RunFolderError
+        Another process of this computer trains in the folder.
+    OSError
+        The folder cannot be written to.
+    """
+    lock = filelock.FileLock(run_dir / LOCK, timeout=_LOCK_PATIENCE_SECONDS, thread_local=False)
+    try:
+        lock.acquire(poll_interval=0.02)
+    except filelock.Timeout as exc:
+        raise RunFolderError(
+            f"Another Distill is training in {run_dir} right now. Stop it there, or choose another folder."
+        ) from exc
+    return lock
 
 
 class SignsOfLife:

@@ -18,7 +18,7 @@ from pathlib import Path
 from distill.audio.decoding.access_errors import link_reason
 from distill.audio.decoding.open_sound import UnreachableSoundError
 from distill.errors import Cancelled
-from distill.files import write_whole
+from distill.files import file_stamp, write_whole
 from distill.json_files import parse_json
 
 _BLOCK_BYTES = 1 << 20
@@ -129,9 +129,8 @@ def file_key(path: Path) -> Key:
 
 def rename_key(path: Path) -> RenameKey:
     """Return what changes when another file gets a path as well; errors are those of `file_key`."""
-    status = path.stat()
-    name = os.path.abspath(path)  # noqa: PTH100 - Path has no such call
-    return name, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    stamp = file_stamp(path)
+    return os.path.abspath(path), *stamp  # noqa: PTH100 - Path has no such call
 
 
 def _hash_file(path: Path, cancel_event: threading.Event | None) -> str:

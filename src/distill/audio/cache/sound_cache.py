@@ -26,9 +26,9 @@ import numpy.typing as npt
 import soundfile
 
 from distill import paths
-from distill.audio.cache.disk_cache import DiskCache, discard_unreadable
+from distill.audio.cache.array_files import is_whole_array, read_into, read_rows, write_array
 from distill.audio.cache.hash_index import HashIndex, Key, file_key
-from distill.audio.cache.stored_array import is_whole_array, read_into, read_rows, write_array
+from distill.audio.cache.lru_folder import LruFolder, discard_unreadable
 from distill.audio.decoding.access_errors import link_reason
 from distill.audio.decoding.hum import HumFilter
 from distill.audio.decoding.mono_decoder import (
@@ -285,7 +285,7 @@ class SoundCache:
         self.folder = folder or paths.cache_dir() / "sounds"
         self.preparation = preparation
         self.fixes = dict(fixes or {})
-        self.store = DiskCache(self.folder, max_cache_bytes() if max_bytes is None else max_bytes)
+        self.store = LruFolder(self.folder, max_cache_bytes() if max_bytes is None else max_bytes)
         self._index = HashIndex(self.folder / "index.jsonl")
         self.store.use(self.folder / "index.jsonl")
 

@@ -86,11 +86,10 @@ def measure_sound(path: Path, cancel_event: threading.Event | None = None) -> Ov
             mono = np.concatenate([rest, np.einsum("nc->n", block) / np.float32(block.shape[1])])
             whole = len(mono) // hop * hop
             if whole:
-                parts = mono[:whole].reshape(-1, hop)
-                stretches.append(np.stack([parts.min(axis=1), parts.max(axis=1)], axis=1))
+                stretches.append(waveform_peaks(mono[:whole], whole // hop))
             rest = mono[whole:]
     if len(rest):
-        stretches.append(np.array([[rest.min(), rest.max()]], np.float32))
+        stretches.append(waveform_peaks(rest, 1))
     return Overview(_reduced(stretches), _dbfs(peak), _dbfs(math.sqrt(power / max(count, 1))))
 
 

@@ -3,8 +3,8 @@
 import struct
 from pathlib import Path
 
-from distill.audio.decoding.streams.byte_view import ByteView
-from distill.audio.decoding.streams.chunks import CAF_CHUNKS, FORM_CHUNKS, RIFF_CHUNKS, read_at, walk_chunks
+from distill.audio.decoding.streams.byte_view import ByteView, read_at
+from distill.audio.decoding.streams.container_headers import CAF_CHUNKS, FORM_CHUNKS, RIFF_CHUNKS, walk_chunks
 from distill.audio.decoding.streams.ogg import walk_pages
 
 #: Format tags of WAV (mmreg.h) beside those that libsndfile reads.

@@ -15,7 +15,15 @@ from distill.audio.cache.sound_cache import CachedSound, read_derived
 from distill.audio.decoding.level_checks import refuse_absurd, without_absurd
 from distill.audio.decoding.mono_decoder import SAMPLE_RATE
 from distill.audio.decoding.open_sound import open_sound, read_blocks
-from distill.audio.stereo.stereo_image import BANDS, MIX, FloatArray, ImageMeter, StereoImage, columns_of
+from distill.audio.stereo.stereo_image import (
+    BANDS,
+    MIX,
+    FloatArray,
+    ImageMeter,
+    StereoImage,
+    channel_difference,
+    columns_of,
+)
 from distill.errors import Cancelled, SoundError
 
 log = logging.getLogger(__name__)
@@ -75,18 +83,11 @@ def is_stereo_file(path: Path, cancel_event: threading.Event | None = None) -> b
 
 
 def difference_of(path: Path, cancel_event: threading.Event | None = None) -> float:
-    """Return the energy of the difference of a file's channels relative to that of their mix, without offsets."""
+    """Return the `channel_difference` of a file; 0 for another number of channels than two."""
     with open_sound(path) as sound:
         if sound.channels != 2:
             return 0.0
-        count, sums, squares = 0, np.zeros(2), np.zeros(2)
-        for block in map(without_absurd, read_blocks(sound, cancel_event)):
-            pair = np.stack([block[:, 0] + block[:, 1], block[:, 0] - block[:, 1]])
-            count += len(block)
-            sums += pair.sum(axis=1, dtype=np.float64)
-            squares += np.einsum("cn,cn->c", pair, pair, dtype=np.float64)
-    mix, difference = squares - sums**2 / max(count, 1)
-    return float(difference / max(mix, 1e-20)) if difference > 0 else 0.0
+        return channel_difference(map(without_absurd, read_blocks(sound, cancel_event)))
 
 
 def is_stereo(sound: CachedSound, cancel_event: threading.Event | None = None) -> bool:

@@ -7,6 +7,7 @@ the parameters of parametric stereo (Breebaart et al. 2005, "Parametric coding o
 time.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -155,6 +156,24 @@ def base_of(channels: FloatArray) -> int:
     if mix >= LOST_SHARE * sum(energies) / 4:
         return MIX
     return LEFT if energies[0] >= energies[1] else RIGHT
+
+
+def channel_difference(blocks: Iterable[FloatArray]) -> float:
+    """Return the energy of the difference of two channels relative to that of their mix, without offsets.
+
+    Parameters
+    ----------
+    blocks
+        The sound, each block ``[n, 2]``.
+    """
+    count, sums, squares = 0, np.zeros(2), np.zeros(2)
+    for block in blocks:
+        pair = np.stack([block[:, 0] + block[:, 1], block[:, 0] - block[:, 1]])
+        count += len(block)
+        sums += pair.sum(axis=1, dtype=np.float64)
+        squares += np.einsum("cn,cn->c", pair, pair, dtype=np.float64)
+    mix, difference = squares - sums**2 / max(count, 1)
+    return float(difference / max(mix, 1e-20)) if difference > 0 else 0.0
 
 
 def columns_of(samples: int) -> int:

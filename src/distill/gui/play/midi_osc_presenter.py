@@ -11,10 +11,10 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from distill.control.control_mapping import ADDRESS, Controls
+from distill.control.control_mapping import Controls
 from distill.control.midi_messages import MidiMessage
 from distill.control.midi_ports import PortWatcher
-from distill.control.osc import OscInput, OscOutput
+from distill.control.osc import ADDRESS, OscInput, OscOutput, take_osc
 from distill.control.pads_and_keys import Board
 from distill.errors import MidiError
 from distill.gui.play.page import PlayPage
@@ -250,7 +250,7 @@ class MidiOscPresenter(QObject, WindowPart):
 
     def _take_osc(self, address: str, values: Sequence[Any]) -> None:
         if self._is_page_open:
-            self.controls.take_osc(address, values)
+            take_osc(self.controls, address, values)
 
     def _close_osc(self) -> None:
         received, self._osc_in = self._osc_in, None

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 #: Either bytes, or ``(start, end)`` in the underlying file.
 Segment = bytes | tuple[int, int]
@@ -111,6 +111,12 @@ class ByteView(io.RawIOBase):
         if not self.closed:
             self._file.close()
         super().close()
+
+
+def read_at(file: IO[bytes] | ByteView, at: int, count: int) -> bytes:
+    """Return up to ``count`` bytes from a position on."""
+    file.seek(at)
+    return file.read(count)
 
 
 def segment_bytes(part: Segment) -> int:

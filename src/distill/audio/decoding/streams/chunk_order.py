@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
-from distill.audio.decoding.streams.byte_view import ByteView, Segment, overlaid, segment_bytes
-from distill.audio.decoding.streams.chunks import (
+from distill.audio.decoding.streams.byte_view import ByteView, Segment, overlaid, read_at, segment_bytes
+from distill.audio.decoding.streams.container_headers import (
     CAF_CHUNKS,
     FORM_CHUNKS,
     RIFF_CHUNKS,
@@ -20,11 +20,11 @@ from distill.audio.decoding.streams.chunks import (
     W64_CHUNKS,
     Chunk,
     ChunkLayout,
+    Extent,
+    aiff_frames,
     chunk_end,
-    read_at,
     walk_chunks,
 )
-from distill.audio.decoding.streams.container_headers import Extent, aiff_frames
 
 _SEARCHED = 1 << 20
 _UNKNOWN_FROM_32 = 0x7FFF_0000

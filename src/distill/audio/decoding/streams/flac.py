@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from distill.audio.decoding.streams.byte_view import ByteView
-from distill.audio.decoding.streams.chunks import read_at
+from distill.audio.decoding.streams.byte_view import ByteView, read_at
 from distill.audio.decoding.streams.file_window import FileWindow
 
 _MAGIC = b"fLaC"

@@ -7,8 +7,8 @@ it as a mono file of its own.
 import struct
 from pathlib import Path
 
-from distill.audio.decoding.streams.byte_view import ByteView, ChannelSegments, Segment
-from distill.audio.decoding.streams.chunks import FORM_CHUNKS, read_at, walk_chunks
+from distill.audio.decoding.streams.byte_view import ByteView, ChannelSegments, Segment, read_at
+from distill.audio.decoding.streams.container_headers import FORM_CHUNKS, walk_chunks
 
 _SAMPLE_BYTES = {b"8SVX": 1, b"16SV": 2}
 _STEREO = 6  # left and right, in the chunk CHAN

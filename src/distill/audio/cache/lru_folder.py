@@ -1,4 +1,6 @@
-"""A folder of files that can be computed again: written whole, kept under a size, shared by threads and processes.
+"""A folder that is kept under a size: the least recently used files (LRU) are deleted, and can be computed again.
+
+Files are written whole.  Threads and processes share the folder.
 
 Two processes may compute the same file at once; each renames its own whole copy into place and the last one wins.
 Threads of one process wait for each other instead.  When the folder grows over its limit, what was used longest ago
@@ -36,8 +38,8 @@ _busy: set[str] = set()
 _changed = threading.Condition()
 
 
-class DiskCache:
-    """One such folder.
+class LruFolder:
+    """A folder of files of which the least recently used are deleted.
 
     Parameters
     ----------

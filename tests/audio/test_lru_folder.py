@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 import pytest
 
-from distill.audio.cache import disk_cache as store_module
+from distill.audio.cache import lru_folder as store_module
 from distill.audio.cache.sound_cache import SoundCache
 from distill.errors import DistillError, SoundError
 from distill.files import PARTIAL_SUFFIX, write_whole
@@ -71,8 +71,8 @@ def test_what_any_process_used_lately_stays(write_tone: WriteTone) -> None:
 def test_the_limit_leaves_half_of_the_disk_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "old.f32").write_bytes(bytes(200))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=800))
-    assert store_module.DiskCache(tmp_path, 10_000).max_bytes == 500
-    assert store_module.DiskCache(tmp_path, 100).max_bytes == 100
+    assert store_module.LruFolder(tmp_path, 10_000).max_bytes == 500
+    assert store_module.LruFolder(tmp_path, 100).max_bytes == 100
 
 
 def test_what_a_crash_left_is_removed_in_time(write_tone: WriteTone) -> None:
@@ -117,7 +117,7 @@ def test_full_disk_makes_room_from_old_entries(write_tone: WriteTone, monkeypatc
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
 def test_a_disk_that_is_really_full_is_recognised(tmp_path: Path) -> None:
-    store = store_module.DiskCache(tmp_path, 1000)
+    store = store_module.LruFolder(tmp_path, 1000)
 
     def fill(out: IO[bytes]) -> None:
         with Path("/dev/full").open("wb", buffering=0) as full:
@@ -130,7 +130,7 @@ def test_a_disk_that_is_really_full_is_recognised(tmp_path: Path) -> None:
 
 def test_a_write_does_not_read_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With twenty thousand sounds that took longer than decoding them."""
-    store = store_module.DiskCache(tmp_path, 10**9)
+    store = store_module.LruFolder(tmp_path, 10**9)
     read: list[Any] = []
     scandir = os.scandir
 
