@@ -17,7 +17,6 @@ from pytestqt.qtbot import QtBot
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.mono_decoder import decode_sound
-from distill.cli.library import find_model
 from distill.files import file_stamp
 from distill.generation.history.sound_history import GeneratedHistory
 from distill.generation.recipe import NEW, TRANSFORMED, read_recipe
@@ -122,7 +121,7 @@ def test_a_library_is_listed_with_the_words_of_its_user(old: OldFiles) -> None:
     assert (entries["vae"].name, entries["vae"].tags) == ("Glocken, große", ("bell", "warm"))
     assert entries["vae"].notes == "Two lines\nof notes."
     assert [family for family, entry in entries.items() if entry.starred] == ["complex_vae"]
-    assert find_model(library, "vqvae").path == old.model("vqvae")
+    assert library.find("vqvae").path == old.model("vqvae")
     assert [entry.path for entry in library.search("warm")] == [old.model("vae")]
     assert entries["vqvae"].facts.epochs == 1 and entries["vqvae"].facts.codebook is not None
 

@@ -189,6 +189,12 @@ def test_namesakes_are_told_apart(library: ModelLibrary) -> None:
     assert {e.shown_name for e in library.list()} == {
         "Glöckchen (22345678)", "Glöckchen (0)", "Glöckchen (1)"
     }  # fmt: skip
+    with pytest.raises(LibraryError, match=r"3 models are called 'glockchen'.*0\.distill"):
+        library.find("glockchen")
+    assert library.find("2234").path.name == "2.distill"
+    assert library.find("0.distill").path.name == "0.distill"
+    with pytest.raises(LibraryError, match="no model 'gong'"):
+        library.find("gong")
 
 
 def test_a_run_that_goes_on_replaces_its_model_and_keeps_the_users_words(library: ModelLibrary, tmp_path: Path) -> None:
@@ -444,3 +450,18 @@ def test_damaged_rows_of_the_index_cost_the_others_nothing(
     assert len(library.list()) == 3
     assert sorted(path.name for path in opened) == ["0.distill", "1.distill"]
     assert [deletion.original for deletion in library.deletions()] == [paths[3]]
+
+
+@pytest.mark.parametrize("what", ["~nobody-here", "x" * 300, "a/" * 3000, "a\0b", "\ud800", "", "."])
+def test_odd_arguments_are_names_of_no_model(library: ModelLibrary, what: str) -> None:
+    write_model(library.folder / "a.distill", bells())
+    with pytest.raises(LibraryError, match="There is no model") as caught:
+        library.find(what)
+    assert len(str(caught.value)) < 200
+
+
+def test_many_namesakes_are_not_all_listed(library: ModelLibrary) -> None:
+    for n in range(9):
+        write_model(library.folder / f"{n}.distill", bells(model_id=f"{n:032x}"))
+    with pytest.raises(LibraryError, match=r"9 models are called 'Glöckchen'.*, …"):
+        library.find("Glöckchen")

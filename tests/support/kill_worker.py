@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from distill.cli.library import find_model
 from distill.library.model_library import ModelLibrary
 
 _EVENTS = {
@@ -45,12 +44,12 @@ def adds(home: Path) -> None:
 
 def renames(home: Path) -> None:
     lib = library(home)
-    lib.rename(find_model(lib, "kept.distill"), "Renamed")
+    lib.rename(lib.find("kept.distill"), "Renamed")
 
 
 def deletes(home: Path) -> None:
     lib = library(home)
-    lib.delete(find_model(lib, "kept.distill"))
+    lib.delete(lib.find("kept.distill"))
 
 
 def restores(home: Path) -> None:
@@ -60,7 +59,7 @@ def restores(home: Path) -> None:
 
 def exports(home: Path) -> None:
     lib = library(home)
-    lib.export(find_model(lib, "kept.distill"), home / "out" / "mine.distill")
+    lib.export(lib.find("kept.distill"), home / "out" / "mine.distill")
 
 
 def library(home: Path) -> ModelLibrary:

@@ -9,7 +9,7 @@ import typer
 from distill import paths
 from distill.cli.output.text import count_of, duration, printable
 from distill.errors import DistillError, LibraryError, UnknownModelError
-from distill.names import checked_name, fold
+from distill.names import checked_name
 
 if TYPE_CHECKING:
     from distill.library.model_library import ModelEntry, ModelLibrary
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 _WHICH = "A model of the library: its name, the beginning of its id, or its file."
 Which = Annotated[str, typer.Argument(metavar="MODEL", help=_WHICH)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line for each model, for a program.")]
-
-#: Characters of a name in a message.
-_MAX_SHOWN = 60
 
 models = typer.Typer(
     name="models",
@@ -53,7 +50,7 @@ def list_models(
 @models.command(epilog="Example: distill models info bells")
 def info(which: Which, as_json: AsJson = False) -> None:
     """Show all that is known of a model."""
-    entry = find_model(_library(), which)
+    entry = _library().find(which)
     if as_json:
         _print_json([entry])
         return
@@ -85,7 +82,7 @@ def info(which: Which, as_json: AsJson = False) -> None:
 def rename(which: Which, name: Annotated[str, typer.Argument(help="The new name.")]) -> None:
     """Give a model another name; its file keeps its own."""
     library = _library()
-    entry = library.rename(find_model(library, which), checked_name(name))
+    entry = library.rename(library.find(which), checked_name(name))
     print(f"{printable(entry.path)} is now called {printable(entry.name)}.")
 
 
@@ -93,7 +90,7 @@ def rename(which: Which, name: Annotated[str, typer.Argument(help="The new name.
 def delete(which: Which) -> None:
     """Move a model to the system's trash."""
     library = _library()
-    deletion = library.delete(find_model(library, which))
+    deletion = library.delete(library.find(which))
     print(f"{printable(deletion.original.name)} is in the trash.", end="")
     print(f' Bring it back with: distill models restore "{printable(deletion.name)}"' if deletion.in_trash else "")
 
@@ -116,7 +113,7 @@ def export_model(
 ) -> None:
     """Write a copy of a model for somebody else, with its name, tags and notes; nothing is overwritten."""
     library = _library()
-    print(printable(library.export(find_model(library, which), target)))
+    print(printable(library.export(library.find(which), target)))
 
 
 @models.command("import", epilog="Example: distill models import ~/Downloads/bells.distill")
@@ -136,44 +133,6 @@ def import_models(
     if refused:
         share = f" Imported: {len(files) - len(refused)} of {len(files)} files." if len(files) > 1 else ""
         raise LibraryError(" ".join(refused) + share)
-
-
-def find_model(library: "ModelLibrary", what: str) -> "ModelEntry":
-    """Return the one model that is meant by a path, a file's name, the beginning of an id, a name, or a part of it.
-
-    Raises
-    ------
-    UnknownModelError
-        There is none, or several; the message says how to tell them apart.
-    LibraryError
-        The folder cannot be listed right now.
-    """
-    entries = library.list()
-    path = _existing(what)
-    by_file = [e for e in entries if e.path.name == what or (path is not None and e.path.samefile(path))]
-    by_id = [e for e in entries if len(what) >= 4 and e.model_id.startswith(what)]
-    by_name = [e for e in entries if fold(what) in (fold(e.name), fold(e.shown_name))]
-    by_part = [e for e in entries if what and fold(what) in fold(e.name)]
-    found = next((group for group in (by_file, by_id, by_name, by_part) if group), [])
-    if not found:
-        raise UnknownModelError(f"There is no model {_short(what)} in the library. See: distill models list")
-    if len(found) > 1:
-        files = ", ".join(entry.path.name for entry in found[:5]) + (", …" if len(found) > 5 else "")
-        raise UnknownModelError(f"{len(found)} models are called {_short(what)}: name one by its file ({files}).")
-    return found[0]
-
-
-def _existing(text: str) -> Path | None:
-    """Return a path that a user typed, if there is a file at it."""
-    try:
-        path = Path(text).expanduser()
-        return path if path.exists() else None
-    except (OSError, ValueError, RuntimeError):  # too long a name, NUL, or the home of nobody
-        return None
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…")
 
 
 def _library() -> "ModelLibrary":

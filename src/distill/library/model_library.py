@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-from distill.errors import LibraryError, ModelFileError
+from distill.errors import LibraryError, ModelFileError, UnknownModelError
 from distill.files import FileStamp, file_stamp, write_new, write_whole
 from distill.housekeeping import clear_partial_files
 from distill.library.index import Deletion, Index, LibraryLock, Row, index_folder, read_row
@@ -27,7 +27,7 @@ from distill.library.model_facts import read_facts
 from distill.library.user_metadata import UserMetadata, read_user_metadata, write_user_metadata
 from distill.models.file_format import KIND, SUFFIX, library_path
 from distill.models.metadata import ModelMetadata
-from distill.names import slug
+from distill.names import fold, slug
 from distill.serialization.archive import read_archive, read_content, save_archive
 from distill.trash import move_to_trash, restore_from_trash
 
@@ -38,6 +38,8 @@ _MAX_NAME = 200
 _WORDS = frozenset(("name", "description", "tags"))
 #: Ends of names that say what a file is; not those of ``bells 1.2``.
 _OTHER_KIND = re.compile(r"\.(?=\d*[a-z])[a-z\d]{1,7}", re.IGNORECASE)
+#: Characters of a name in a message.
+_MAX_SHOWN = 60
 _PATIENCE_SECONDS = 2.0
 Progress = Callable[[int, int], None]
 
@@ -88,6 +90,30 @@ class ModelLibrary:
     def search(self, text: str) -> tuple[ModelEntry, ...]:
         """Return the models in which every word of ``text`` occurs: name, tags, notes, sounds, family, id."""
         return tuple(entry for entry in self.list() if entry.matches(text))
+
+    def find(self, what: str) -> ModelEntry:
+        """Return the one model that is meant by a path, a file's name, the beginning of an id, a name, or a part of it.
+
+        Raises
+        ------
+        UnknownModelError
+            There is none, or several; the message says how to tell them apart.
+        LibraryError
+            The folder cannot be listed right now.
+        """
+        entries = self.list()
+        path = _existing(what)
+        by_file = [e for e in entries if e.path.name == what or (path is not None and e.path.samefile(path))]
+        by_id = [e for e in entries if len(what) >= 4 and e.model_id.startswith(what)]
+        by_name = [e for e in entries if fold(what) in (fold(e.name), fold(e.shown_name))]
+        by_part = [e for e in entries if what and fold(what) in fold(e.name)]
+        found = next((group for group in (by_file, by_id, by_name, by_part) if group), [])
+        if not found:
+            raise UnknownModelError(f"There is no model {_short(what)} in the library. See: distill models list")
+        if len(found) > 1:
+            files = ", ".join(entry.path.name for entry in found[:5]) + (", …" if len(found) > 5 else "")
+            raise UnknownModelError(f"{len(found)} models are called {_short(what)}: name one by its file ({files}).")
+        return found[0]
 
     def _refresh(self, index: Index, progress: Progress | None, cancel_event: threading.Event | None) -> bool:
         """Bring an index up to date with the files; return whether anything changed."""
@@ -364,6 +390,19 @@ class ModelLibrary:
             with suppress(OSError):  # the model is back, which is what counts
                 write_user_metadata(path, user)  # another model has the file name that they are kept by
             return self._entry_of(path)
+
+
+def _existing(text: str) -> Path | None:
+    """Return a path that a user typed, if there is a file at it."""
+    try:
+        path = Path(text).expanduser()
+        return path if path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # too long a name, NUL, or the home of nobody
+        return None
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…")
 
 
 def _same_content(one: Path, other: Path) -> bool:
