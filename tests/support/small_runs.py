@@ -11,12 +11,16 @@ CHANNELS = (8, 16, 32, 64)
 PRIOR = (32, 1)
 #: Steps for each sound that the priors take at the end of a run.
 CLOSING_STEPS = 4
+#: Iterations of Griffin-Lim for a preview.
+GRIFFIN_LIM_ITERATIONS = 2
 #: What each measure of new sounds draws: a sixteenth of what users get.
 NEW_SOUNDS = {1: SimpleNamespace(drawn=8, most_detail=8), 2: SimpleNamespace(drawn=16, most_detail=4)}
 
 
 def make_small(patch: Callable[[str, Any], Any]) -> None:
-    """Make networks, priors and measures of new runs small; one of full size is trained in the tests of other folders.
+    """Make networks, priors, previews and measures of new runs small.
+
+    Runs of full size are trained in the tests of other folders.
 
     Parameters
     ----------
@@ -27,6 +31,7 @@ def make_small(patch: Callable[[str, Any], Any]) -> None:
     patch("distill.models.vqvae._CHANNELS", CHANNELS)
     patch("distill.training.beginning.prepare_prior.PRIOR_SIZE", PRIOR)
     patch("distill.runs.estimates.estimate._CLOSING_STEPS_PER_SOUND", CLOSING_STEPS)
+    patch("distill.audio.griffin_lim._ITERATIONS", GRIFFIN_LIM_ITERATIONS)
     patch("distill.training.steps.new_sound_distance._MEASURES", NEW_SOUNDS)
 
 
