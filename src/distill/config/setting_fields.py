@@ -179,7 +179,7 @@ def check_setting(name: str, value: Any, default: Any, meta: dict[str, Any]) -> 
         raise ConfigurationError(f"{name} must be {span}, not {value!r}.")
 
 
-# --- one by one ---------------------------------------------------------------------------------------------------
+# --- the list of fields ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

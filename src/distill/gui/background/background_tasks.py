@@ -228,7 +228,7 @@ class TaskQueue(QObject):
         """Wait until all tasks have run and their results are delivered, unless one of them hangs."""
         while self._task is not None:
             if not self._task.wait(milliseconds_until(time.monotonic() + patience(self._keeps))):
-                log.warning("A request of the queue %r does not end", self._name)
+                log.warning("A task of the queue %r does not end", self._name)
                 return
             QCoreApplication.sendPostedEvents(self._task)  # progress and result
             QCoreApplication.sendPostedEvents(self)  # its end, which starts the next one
@@ -286,4 +286,4 @@ def _run_queued_tasks(queued_tasks: list[_QueuedTask], name: str) -> None:
         try:
             queued.work(lambda _value: None, cancelled)
         except Exception:  # border: the other tasks still run, and the window still closes
-            log.exception("A pending request of the queue %r has failed while closing", name)
+            log.exception("A task of the queue %r has failed while the window closed", name)
