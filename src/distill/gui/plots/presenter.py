@@ -1,6 +1,5 @@
 """Marks checkpoints, previews and interruptions on the curves."""
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +14,10 @@ from distill.gui.plots.export.save_dialog import TOPIC, CurvesExport
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.window_part import WindowPart
+from distill.runs.folder import checkpoint_epochs
 from distill.runs.loaded_run import LoadedRun
 from distill.runs.run_record import Interruption
 from distill.settings import WindowSettings
-
-_CHECKPOINT = re.compile(r"checkpoint_epoch(\d+)\.pt")
 
 #: Milliseconds from the end of an epoch until its checkpoint, written in the background, is looked for.
 LOOK_MILLISECONDS = 500
@@ -123,12 +121,6 @@ class PlotsPresenter(QObject, WindowPart):
         self._looking = None
         if self._looks_at == self._runs.folder:
             self._plots.mark_checkpoints(epochs)
-
-
-def checkpoint_epochs(run_dir: Path) -> list[int]:
-    """Return the epochs, which count from 0, that a run has checkpoints of.  Names alone are read: no torch here."""
-    names = (path.name for path in (run_dir / "checkpoints").glob("checkpoint_epoch*.pt"))
-    return sorted(int(match[1]) for name in names if (match := _CHECKPOINT.fullmatch(name)))
 
 
 def first_previews(sounds: Iterable[tuple[int, Path]]) -> dict[int, Path]:
