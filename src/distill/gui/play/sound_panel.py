@@ -124,8 +124,8 @@ class SoundPanel(Panel):
         self.strength.setRange(5, 100)
         self.strength.setValue(_DISTANCE)
         self.strength.setAccessibleName(self.tr("Distance of the variations"))
-        meaning = self.tr("How far variations lie from the sound: left close, right unrelated.")
-        self.strength.setToolTip(f"{meaning} {self.tr('A double click or Delete sets it back.')}")
+        strength_tip = self.tr("How far variations lie from the sound: left close, right unrelated.")
+        self.strength.setToolTip(f"{strength_tip} {self.tr('A double click or Delete sets it back.')}")
 
     def _make_buttons(self) -> None:
         self.vary = self._button("varyButton", self.tr("Vary"), self.tr("8 variations of the sound, on the pads."))

@@ -1,15 +1,15 @@
-"""How new the sounds of the Play page are, as far as it is known."""
+"""How new the sounds of the Play page are, as far as it is known, and in words: how near each is to the user's own."""
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 from distill.audio.cache.hash_index import Key, file_key
 from distill.generation.map.map_session import MapSession
-from distill.generation.map.newness import JudgedSound, Verdict
+from distill.generation.map.newness import CLOSE, COPY, NEW, JudgedSound, Verdict
 from distill.gui.background.background_tasks import TaskQueue
 
 
@@ -115,3 +115,23 @@ class Verdicts(QObject):
         if sound.verdict is not None:  # otherwise nobody knows, or nothing has changed
             self._verdicts[sound.path], self._keys[sound.path] = sound.verdict, key
             self.found.emit(sound.path)
+
+
+def word_of(verdict: Verdict | None) -> str:
+    """Return the word for how new a sound is, or nothing where that is not known."""
+    words = {
+        NEW: QCoreApplication.translate("verdict", "new"),
+        CLOSE: QCoreApplication.translate("verdict", "close"),
+        COPY: QCoreApplication.translate("verdict", "copy"),
+    }
+    return words[verdict.word] if verdict is not None else ""
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """Return a sentence about how new a sound is."""
+    texts = {
+        NEW: QCoreApplication.translate("verdict", "New. Sounds most like {0}"),
+        CLOSE: QCoreApplication.translate("verdict", "Sounds much like {0}"),
+        COPY: QCoreApplication.translate("verdict", "Sounds like a copy of {0}"),
+    }
+    return texts[verdict.word].format(verdict.name)
