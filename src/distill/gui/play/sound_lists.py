@@ -13,8 +13,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.gui.lists.play_and_star_clicks import Audition
 from distill.gui.lists.row_painting import mirrored, paint_ground, write_line
+from distill.gui.lists.sound_clicks import Audition
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.drag_and_drop import files_as_mime

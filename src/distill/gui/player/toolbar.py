@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from distill.gui.player.ab_compare_buttons import CompareButtons
 from distill.gui.player.device_menu import DeviceMenu
 from distill.gui.player.waveform_position_slider import PositionSlider
-from distill.gui.previews.headings_and_tips import epoch_text
+from distill.gui.previews.grid_texts import epoch_text
 from distill.gui.previews.reconstruction_sources import PreviewSources
 from distill.gui.widgets import theme
 from distill.gui.widgets.formatting import format_seconds
