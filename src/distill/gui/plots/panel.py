@@ -388,8 +388,8 @@ class PlotsPanel(Panel):
         if self._is_shown("gap"):
             self.gap.set_curve("gap", epochs["x"], 100 * epochs["overfitting_gap"])
         if self._is_shown("new_sounds"):
-            measured = np.isfinite(epochs["new_sound_distance"])
-            self.new_sounds.set_curve("distance", epochs["x"][measured], epochs["new_sound_distance"][measured])
+            plotted = np.isfinite(epochs["new_sound_distance"])
+            self.new_sounds.set_curve("distance", epochs["x"][plotted], epochs["new_sound_distance"][plotted])
         self._redraw_monitor()
         self._show_summary()
         self._show_hint()
