@@ -230,8 +230,8 @@ class PlayPage(QWidget):
         return self.map_panel
 
     def _side(self) -> QWidget:
-        side = QWidget()
-        column = QVBoxLayout(side)
+        right_column = QWidget()
+        column = QVBoxLayout(right_column)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GAP)
         column.addWidget(self.sound)
@@ -264,7 +264,7 @@ class PlayPage(QWidget):
         )
         self.tabs.setTabToolTip(3, self.tr("Keys, MIDI and OSC that play the pads, the map and the sliders."))
         column.addWidget(self.tabs, 1)
-        return side
+        return right_column
 
     def _prepare_near(self) -> None:
         self.near.setObjectName("nearList")
@@ -293,14 +293,16 @@ class PlayPage(QWidget):
     def _show_near(self) -> None:
         if self._is_walking:
             return
-        shown = self.map.shown
+        shown_map = self.map.shown
         self.near.clear()
-        rows = self.map.selected or (shown.nearest_chunks(self.map.cursor_position) if shown is not None else [])
+        rows = self.map.selected or (
+            shown_map.nearest_chunks(self.map.cursor_position) if shown_map is not None else []
+        )
         for row in rows:
-            assert shown is not None
-            item = QListWidgetItem(shown.names[shown.sounds[row]])
+            assert shown_map is not None
+            item = QListWidgetItem(shown_map.names[shown_map.sounds[row]])
             item.setData(Qt.ItemDataRole.UserRole, row)
-            item.setData(LISTED_FILE_ROLE, shown.files.get(shown.sounds[row]))
+            item.setData(LISTED_FILE_ROLE, shown_map.files.get(shown_map.sounds[row]))
             item.setToolTip(plain_tip(item.text()))
             self.near.addItem(item)
 

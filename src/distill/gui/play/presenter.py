@@ -236,15 +236,15 @@ class PlayPresenter(QObject, WindowPart):
 
         It is what the sliders change next, from their middle on.
         """
-        shown = self.page.map.shown
-        if shown is None:
+        shown_map = self.page.map.shown
+        if shown_map is None:
             return
-        self._show_place(shown.positions[row], {})
-        path = shown.files.get(shown.sounds[row])
+        self._show_place(shown_map.positions[row], {})
+        path = shown_map.files.get(shown_map.sounds[row])
         if path is None:
-            self.play_position(shown.positions[row])
+            self.play_position(shown_map.positions[row])
             return
-        self._play(path, shown.starts[row])
+        self._play(path, shown_map.starts[row])
 
     def play_path(self, path: Sequence[Position]) -> None:
         """Generate and play one sound along a path."""
@@ -261,15 +261,15 @@ class PlayPresenter(QObject, WindowPart):
 
     def _on_menu_requested(self, row: int, position: QPoint) -> None:
         """Open the menu of a dot."""
-        shown = self.page.map.shown
-        if shown is None:
+        shown_map = self.page.map.shown
+        if shown_map is None:
             return
 
         def play() -> None:
-            if self.page.map.shown is shown:  # no other map has come while the menu was open
+            if self.page.map.shown is shown_map:  # no other map has come while the menu was open
                 self.page.map.choose_dot(row)
 
-        path = shown.files.get(shown.sounds[row])
+        path = shown_map.files.get(shown_map.sounds[row])
         menu = DotMenu(path is not None, len(self.page.pads.sounds()) < COUNT, self.page)
         menu.play_dot.triggered.connect(play)
         if path is not None:

@@ -79,17 +79,17 @@ class PlotsPresenter(QObject, WindowPart):
         self._look()
 
     def _on_state_changed(self, state: RunState) -> None:
-        if state is RunState.TRAINING and any(not place.is_resumed for place in self._interruptions):
-            self._show_interruptions([replace(place, is_resumed=True) for place in self._interruptions])
+        if state is RunState.TRAINING and any(not interruption.is_resumed for interruption in self._interruptions):
+            self._show_interruptions([replace(interruption, is_resumed=True) for interruption in self._interruptions])
 
     def _show_interruptions(self, interruptions: list[Interruption]) -> None:
         self._interruptions = interruptions
         self._plots.mark_interruptions(interruptions)
 
     def _on_preview_made(self, preview: PreviewEvent) -> None:
-        known = self._previews.get(preview.epoch)
-        first = first_previews([(preview.epoch, path) for path in (known, Path(preview.audio_path)) if path])
-        if first.get(preview.epoch) != known:
+        known_preview = self._previews.get(preview.epoch)
+        first = first_previews([(preview.epoch, path) for path in (known_preview, Path(preview.audio_path)) if path])
+        if first.get(preview.epoch) != known_preview:
             self._show_previews({**self._previews, **first})
 
     def _on_preview_requested(self, epoch: int) -> None:

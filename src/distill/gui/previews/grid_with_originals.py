@@ -73,8 +73,8 @@ class PreviewTable(QWidget):
         # The cursor is in the strip: compare with the epoch under the grid's cursor, or the newest.
         current = self.view.currentIndex()
         row = current.row() if current.isValid() else self.rows.rowCount() - 1
-        found = self.rows.index(row, self.grid.columns.index(sound.slot)).data(SOUND_ROLE)
-        return (found, original) if found is not None else None
+        reconstruction = self.rows.index(row, self.grid.columns.index(sound.slot)).data(SOUND_ROLE)
+        return (reconstruction, original) if reconstruction is not None else None
 
     def show_playing(self) -> None:
         """Draw the originals anew, one of which may be heard or not any more."""

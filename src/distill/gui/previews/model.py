@@ -120,8 +120,8 @@ class PreviewModel(FileDragModel, QAbstractTableModel):
         self.dataChanged.emit(cell, cell)
 
     def _note_original(self, original: PreviewSound) -> None:
-        known = self._originals.get(original.slot)
-        if known is None or original.epoch < known.epoch:  # all are alike; the first one's picture is drawn once
+        first = self._originals.get(original.slot)
+        if first is None or original.epoch < first.epoch:  # all are alike; the first one's picture is drawn once
             self._originals[original.slot] = original
 
     def set_starred(self, starred: frozenset[Path]) -> None:

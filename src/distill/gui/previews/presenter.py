@@ -64,8 +64,8 @@ class PreviewsPresenter(QObject, WindowPart):
         run = sound.folder.parent.name
         kind = self.tr("sound {0}") if sound.slot.is_pair else self.tr("new {0}")
         source = self._previews.grid.sources.name_of(sound)
-        what = kind.format(sound.number + 1) if source is None else Path(source).stem
-        name = f"{run} {what} {epoch_text(sound.epoch)}"
+        sound_text = kind.format(sound.number + 1) if source is None else Path(source).stem
+        name = f"{run} {sound_text} {epoch_text(sound.epoch)}"
         start = self._starts.start(self._save_folder)
         dialog = QFileDialog(self._previews.window(), self.tr("Save a copy of the sound"), str(start / f"{name}.wav"))
         dialog.setObjectName("saveCopyDialog")

@@ -62,14 +62,14 @@ class _WaveformImages:
         self, peaks: "NDArray[np.float32]", width: int, height: int, color: int, muted: bool, fills: bool
     ) -> QImage:
         key = (id(peaks), width, height, color, muted, fills)
-        known = self._images.pop(key, None)
-        if known is None:
-            known = peaks, _waveform_image(peaks, width, height, QColor.fromRgba(color), muted, fills)
-            self._image_bytes += known[1].sizeInBytes()
-        self._images[key] = known  # with the peaks: an id is unique only while its object exists
+        cached = self._images.pop(key, None)
+        if cached is None:
+            cached = peaks, _waveform_image(peaks, width, height, QColor.fromRgba(color), muted, fills)
+            self._image_bytes += cached[1].sizeInBytes()
+        self._images[key] = cached  # with the peaks: an id is unique only while its object exists
         while self._image_bytes > _MOST_IMAGE_BYTES and len(self._images) > 1:
             self._image_bytes -= self._images.pop(next(iter(self._images)))[1].sizeInBytes()
-        return known[1]
+        return cached[1]
 
 
 _waveform_images = _WaveformImages()

@@ -154,9 +154,9 @@ class CodebookView(QWidget):
 
     def show_use(self, use: CodebookUse) -> None:
         """Show how often each code is used."""
-        what = self.tr("held-out sounds") if use.is_whole else self.tr("the originals of the previews")
+        counted_sounds = self.tr("held-out sounds") if use.is_whole else self.tr("the originals of the previews")
         text = self.tr("Stronger colour: used more by {0} ({1} codes). Click one to hear it.")
-        self.caption.setText(text.format(what, use.tokens))
+        self.caption.setText(text.format(counted_sounds, use.tokens))
         self.caption.show()
         self.strip.show_counts(use.counts)
         self.strip.show()
