@@ -38,7 +38,7 @@ from distill.settings import WindowSettings
 TOPIC = "play"
 #: Milliseconds without a move by a controller after which the sound at the point is generated, and without another
 #: chosen sound after which cursor and sliders show the last one: a drum roll on the pads moves them once.
-_SETTLED, _CHOSEN = 150, 80
+_POINT_SETTLED, _CHOICE_SETTLED = 150, 80
 
 
 class PlayPresenter(QObject, WindowPart):
@@ -84,7 +84,7 @@ class PlayPresenter(QObject, WindowPart):
         self._used: set[Path] = set()
         self._gestures = Gestures(page.sliders, self)
         self._tidying, self._looking = TaskQueue("superseded sounds", self), TaskQueue("place", self)
-        self._choosing = QTimer(self, singleShot=True, interval=_CHOSEN)
+        self._choosing = QTimer(self, singleShot=True, interval=_CHOICE_SETTLED)
         self._choosing.timeout.connect(self._look_for_place)
         self.exports = ExportPresenter(page, self._session, engine, notices, TOPIC, self)
         self._connect()
@@ -100,7 +100,7 @@ class PlayPresenter(QObject, WindowPart):
         view.menu_requested.connect(self._on_menu_requested)
         self._verdicts.found.connect(self._on_verdict_found)
         page.sliders.settled.connect(self.play_cursor)
-        self._settling = QTimer(self, singleShot=True, interval=_SETTLED)
+        self._settling = QTimer(self, singleShot=True, interval=_POINT_SETTLED)
         self._settling.timeout.connect(self.play_cursor)
         control.point_moved.connect(self._on_point_moved)
         control.slider_moved.connect(page.sliders.show_move)
@@ -283,8 +283,8 @@ class PlayPresenter(QObject, WindowPart):
         """Move the cursor, and play there once it rests."""
         if not self.page.isVisible():  # it was on its way when the page was left
             return
-        here = self.page.map.cursor_position
-        self.page.map.move_cursor((here[0] if x is None else x, here[1] if y is None else y))
+        cursor = self.page.map.cursor_position
+        self.page.map.move_cursor((cursor[0] if x is None else x, cursor[1] if y is None else y))
         self._gestures.go_on()
         self._settling.start()
 
@@ -484,11 +484,11 @@ class PlayPresenter(QObject, WindowPart):
             self._played_model = str(self._entry.path)
         self.page.show_map(shown, self._entry.name if self._entry is not None else "")
         self._control.show_sliders([slider.name for slider in shown.sliders])
-        held, self._is_opening, self._held_request = self._held_request, False, None
+        held_request, self._is_opening, self._held_request = self._held_request, False, None
         if self.current is not None:  # it came from another page
             self._choose()
-        if held is not None:
-            held()
+        if held_request is not None:
+            held_request()
 
     def _stop(self) -> None:
         if not self._is_opening:  # a map is opened to its end
