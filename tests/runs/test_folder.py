@@ -16,7 +16,7 @@ from distill.audio.sound_scan import SkippedSound
 from distill.cli.runs import verdict_on
 from distill.computing.background_writer import BackgroundWriter
 from distill.errors import RunFolderError
-from distill.runs.folder import RunFolder
+from distill.runs.folder import RunFolder, checkpoint_epochs
 from distill.runs.run_history import read_history
 from distill.runs.run_record import RunRecord
 from distill.training import EpochMetrics, MetricsHistory, StepMetrics, TrainingConfig
@@ -309,6 +309,14 @@ class TestSchedule:
         steps = [longer(step) for step in range(90, 400)]
         assert max(abs(a - b) for a, b in pairwise(steps)) < 0.06
         assert CosineFactor(**longer.to_dict()) == longer
+
+
+def test_checkpoints_are_known_by_their_names(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    for name in ("checkpoint_epoch0000.pt", "checkpoint_epoch0002.pt", ".checkpoint_epoch0001.pt.x.part", "notes.pt"):
+        (tmp_path / "checkpoints" / name).touch()
+    assert checkpoint_epochs(tmp_path) == [0, 2]
+    assert checkpoint_epochs(tmp_path / "nowhere") == []
 
 
 class TestWriter:

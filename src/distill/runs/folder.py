@@ -10,6 +10,7 @@
     training.json       the computer that trains here right now; see `distill.runs.run_owner`
 """
 
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,13 @@ from distill.runs.run_history import append_history, write_history
 from distill.runs.run_owner import LOCK, SignsOfLife, lock_run, other_host
 
 MODEL = "model.distill"
+_CHECKPOINT = re.compile(r"checkpoint_epoch(\d+)\.pt")
+
+
+def checkpoint_epochs(run_dir: Path) -> list[int]:
+    """Return the epochs, which count from 0, that a run has checkpoints of.  Names alone are read."""
+    names = (path.name for path in (run_dir / "checkpoints").glob("checkpoint_epoch*.pt"))
+    return sorted(int(match[1]) for name in names if (match := _CHECKPOINT.fullmatch(name)))
 
 
 class RunFolder:

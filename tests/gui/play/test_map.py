@@ -74,7 +74,7 @@ def test_the_window_does_not_look_for_the_file_of_a_dot(
     assert view.shown is not None
     view.show_map(replace(view.shown, files={0: StalledPath(session.own)}))
     play.play_dot(0)
-    qtbot.waitUntil(lambda: play._playing.playback.status.path == session.own, timeout=WAIT)
+    qtbot.waitUntil(lambda: play._player.playback.status.path == session.own, timeout=WAIT)
     session.own.unlink()
     play.play_dot(1)
     qtbot.waitUntil(lambda: "own bell.wav cannot be played: it is not there" in window.notices.text(), timeout=WAIT)
@@ -83,7 +83,7 @@ def test_the_window_does_not_look_for_the_file_of_a_dot(
 def test_the_player_plays_a_dot_again(
     play: PlayPresenter, window: MainWindow, session: ToneSession, qtbot: QtBot
 ) -> None:
-    playback, transport = play._playing.playback, window.transport
+    playback, transport = play._player.playback, window.transport
     assert not transport.play.isEnabled()
     play.play_dot(1)
     qtbot.waitUntil(lambda: playback.status.state is PlayerState.PLAYING, timeout=WAIT)
@@ -102,19 +102,19 @@ def test_the_player_plays_a_dot_again(
 def test_the_player_plays_a_comparison_again(
     play: PlayPresenter, session: ToneSession, tmp_path: Path, qtbot: QtBot
 ) -> None:
-    playback, other = play._playing.playback, tmp_path / "other.wav"
+    playback, other = play._player.playback, tmp_path / "other.wav"
     soundfile.write(other, tone(0.2), 48_000)
     play.play_position((0.3, 0.3))
     qtbot.waitUntil(lambda: play.page.sound.verdict.text().startswith("New"), timeout=WAIT)
     idle(play, qtbot)
     generated = play.current
-    play._playing.play(other)
+    play._player.play(other)
     qtbot.waitUntil(lambda: playback.status.path == other, timeout=WAIT)
     play.page.sound.compare.click()
     qtbot.waitUntil(lambda: playback.status.pair == (generated, session.own), timeout=WAIT)
     playback.stop()
     qtbot.waitUntil(lambda: playback.status.state is PlayerState.IDLE, timeout=WAIT)
-    play._playing.play_current()
+    play._player.play_current()
     qtbot.waitUntil(lambda: playback.status.state is PlayerState.PLAYING, timeout=WAIT)
     assert playback.status.path == generated, "not what was chosen before"
 

@@ -53,16 +53,16 @@ def test_the_menu_of_a_dot_does_what_it_says(
     menu.play_dot.trigger()
     assert play.current == session.own
     assert play.page.map.cursor_position == shown_of(play).positions[1]
-    menu.pad.trigger()
+    menu.put_on_pad.trigger()
     assert play.page.pads.sounds() == [session.own]
-    menu.copy.trigger()
+    menu.copy_file.trigger()
     assert [url.toLocalFile() for url in QGuiApplication.clipboard().mimeData().urls()] == [str(session.own)]
     QGuiApplication.clipboard().clear()
-    menu.save.trigger()
+    menu.save_copy.trigger()
     dialog = play.page.window().findChild(QFileDialog, "saveSoundDialog")
     assert dialog is not None
     dialog.reject()
-    menu.reveal.trigger()
+    menu.show_in_folder.trigger()
     qtbot.waitUntil(lambda: file_manager.shown == [str(session.own.parent)], timeout=WAIT)
 
 
@@ -70,7 +70,7 @@ def test_what_cannot_be_done_is_disabled_and_says_why(
     play: PlayPresenter, session: ToneSession, tmp_path: Path, qtbot: QtBot
 ) -> None:
     menu = opened(play, 6)  # its file is not known
-    for action in (menu.pad, menu.save, menu.copy, menu.reveal):
+    for action in (menu.put_on_pad, menu.save_copy, menu.copy_file, menu.show_in_folder):
         assert not action.isEnabled()
         assert "not found" in action.toolTip()
     menu.play_dot.trigger()
@@ -80,8 +80,8 @@ def test_what_cannot_be_done_is_disabled_and_says_why(
     for number in range(16):
         play.page.pads.hold(number, tmp_path / "held.wav")
     menu = opened(play, 0)
-    assert (menu.pad.isEnabled(), menu.save.isEnabled()) == (False, True)
-    assert "No pad is empty" in menu.pad.toolTip()
+    assert (menu.put_on_pad.isEnabled(), menu.save_copy.isEnabled()) == (False, True)
+    assert "No pad is empty" in menu.put_on_pad.toolTip()
     menu.close()
 
 

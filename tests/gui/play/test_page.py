@@ -27,7 +27,7 @@ from distill.gui.play.export import presenter as export_presenter
 from distill.gui.play.export.kit_dialog import KitDialog
 from distill.gui.play.pads.pad_grid import PadGrid
 from distill.gui.play.presenter import PlayPresenter
-from distill.gui.play.sound_list import WORD_ROLE
+from distill.gui.play.sound_lists import LISTED_WORD_ROLE
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.page_switch import TRAINING
 from distill.playback.player import PlayerState
@@ -120,7 +120,7 @@ def test_a_pad_with_the_focus_is_filled_and_played_by_a_key(
     pads.released.connect(released.append)
     pads.hold(3, held)
     play.page.history.sound_chosen.emit(session.own)
-    playback = play._playing.playback
+    playback = play._player.playback
     qtbot.waitUntil(lambda: playback.status.path == session.own, timeout=WAIT)
     playback.stop()
     qtbot.waitUntil(lambda: playback.status.state is PlayerState.IDLE, timeout=WAIT)
@@ -240,7 +240,7 @@ def test_return_alone_exports_kits_under_free_names_where_the_last_one_is(
     play.page.pads.hold(1, session.own)
     play.page.pads.hold(4, session.own)
     for number in (3, 4):
-        play.page.kit.click()
+        play.page.pad_panel.export_kit.click()
         asked = window.findChild(KitDialog, "kitDialog")
         assert asked is not None
         qtbot.waitUntil(lambda asked=asked, n=number: asked.name.text() == f"Glass bells kit {n}")  # type: ignore[misc]
@@ -264,7 +264,7 @@ def test_the_folder_of_the_last_session_is_proposed(play: PlayPresenter, window:
     assert play.exports.folder != Path.home(), "it begins with the folder of music"
     play.restore(WindowSettings(play_folder=str(tmp_path / "gone")))
     play.page.pads.hold(0, tmp_path / "a.wav")
-    play.page.kit.click()
+    play.page.pad_panel.export_kit.click()
     asked = window.findChild(KitDialog, "kitDialog")
     assert asked is not None
     assert asked.position.text() == str(tmp_path / "gone")
@@ -336,9 +336,9 @@ def test_how_new_a_sound_is_is_said_and_heard(play: PlayPresenter, session: Tone
     first = play.current
     wanted = "New. Sounds most like bell <0>"
     qtbot.waitUntil(lambda: sound.verdict.text() == wanted, timeout=WAIT)
-    assert play.page.history.item(0).data(WORD_ROLE) == "new"
+    assert play.page.history.item(0).data(LISTED_WORD_ROLE) == "new"
     sound.compare.click()
-    playback = play._playing.playback
+    playback = play._player.playback
     qtbot.waitUntil(lambda: playback.status.pair == (first, session.own), timeout=WAIT)
     assert playback.status.path == first
     sound.compare.click()
@@ -368,7 +368,7 @@ def test_a_file_that_was_written_anew_is_shown_and_judged_anew(
             peaks is not None
             and peaks.max() == pytest.approx(level, abs=1e-2)
             and wave.seconds == pytest.approx(seconds)
-            and page.history.item(0).data(WORD_ROLE) == word
+            and page.history.item(0).data(LISTED_WORD_ROLE) == word
         )
 
     for number, (level, seconds, word) in enumerate(((0.25, 0.2, NEW), (0.5, 0.4, COPY))):
@@ -403,7 +403,7 @@ def test_a_double_click_in_a_list_plays_once(play: PlayPresenter, session: ToneS
 def test_space_plays_and_stops_the_sound_under_the_cursor_of_a_list(
     play: PlayPresenter, session: ToneSession, tmp_path: Path, qtbot: QtBot
 ) -> None:
-    playback, view = play._playing.playback, play.page.history
+    playback, view = play._player.playback, play.page.history
     other = tmp_path / "other.wav"
     soundfile.write(other, tone(0.2), 48_000)
     for path in (session.own, other):
@@ -559,9 +559,10 @@ def test_a_double_click_starts_work_once(play: PlayPresenter) -> None:
     sound.show_has_sound(True)
     sound.wave.mark = (0.2, 0.5)
     sound.repaint_mark.setEnabled(True)
-    page.kit.setEnabled(True)
+    page.pad_panel.export_kit.setEnabled(True)
     buttons = {
-        "fill": page.fill, "kit": page.kit, "save": sound.save, "vary": sound.vary, "extend": sound.extend,
+        "fill": page.pad_panel.fill_pads, "kit": page.pad_panel.export_kit,
+        "save": sound.save, "vary": sound.vary, "extend": sound.extend,
         "repaint": sound.repaint_mark, "learn": page.midi.learn, "morph": sound.morph,
     }  # fmt: skip
     for button in buttons.values():

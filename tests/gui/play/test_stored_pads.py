@@ -248,7 +248,7 @@ def test_a_sound_on_a_pad_keeps_its_verdict_and_its_comparison(
     QTest.mouseClick(found.page.pads.pads[0], Qt.MouseButton.LeftButton)
     assert (shown.text(), compare.isVisible()) == ("New. Sounds most like bell <0>", True)
     compare.click()
-    playback = found._playing.playback
+    playback = found._player.playback
     qtbot.waitUntil(lambda: playback.status.pair == (sound, session.own), timeout=WAIT)
     found.follow_file(sound, sound.rename(sound.with_name("Gong.wav")))
     assert shown.text() == "New. Sounds most like bell <0>"

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from distill.gui.plots.curve_data import Average, HistoryTables, Table, nearest, pick, thin
+from distill.gui.plots.curve_data import Average, HistoryTables, Table, nearest, thin, thin_smooth
 from distill.metrics_history import MetricsHistory, VQMetricsHistory
 from tests.gui.fakes import STEPS, epoch_end, step
 
@@ -45,7 +45,7 @@ def test_gaps_stay_gaps_only_where_nothing_was_measured() -> None:
 
 def test_a_smooth_curve_is_drawn_to_its_newest_point() -> None:
     x = np.arange(10_001.0)
-    drawn_x, drawn_y = pick(x, x**2, 0, 20_000, 200)
+    drawn_x, drawn_y = thin_smooth(x, x**2, 0, 20_000, 200)
     assert len(drawn_x) <= 202
     assert (drawn_x[0], drawn_x[-1]) == (0.0, 10_000.0)
     assert np.array_equal(drawn_y, drawn_x**2)

@@ -19,9 +19,9 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QPushButton,
 from pytestqt.qtbot import QtBot
 
 from distill.gui.desktop.show_in_folder import reveal
+from distill.gui.previews.menu import PreviewMenu
 from distill.gui.previews.model import STARRED_ROLE
 from distill.gui.previews.stars import DAMAGED_FILE, STARS_FILE, Stars, read_stars
-from distill.gui.previews.toolbar_and_menu import PreviewMenu
 from distill.gui.widgets.drag_and_drop import file_drag
 from distill.gui.window.main_window import MainWindow
 from distill.runs.preview_files import find_previews

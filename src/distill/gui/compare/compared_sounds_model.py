@@ -25,9 +25,9 @@ class SoundsModel(QAbstractTableModel):
         super().__init__(parent)
         self._comparison = comparison
         self._rows: tuple[SameSound, ...] = ()
-        self._seed: int | None = None
+        self._compared_seed: int | None = None
         self._seeded: tuple[SameSound, ...] = ()
-        self._heard: Path | None = None
+        self._heard_file: Path | None = None
 
     @property
     def rows(self) -> tuple[SameSound, ...]:
@@ -48,12 +48,12 @@ class SoundsModel(QAbstractTableModel):
     def show_seeded(self, seed: int, sounds: Sequence[SameSound]) -> None:
         """Show what the models have made of a seed, below the previews."""
         self.beginResetModel()
-        self._seed, self._seeded = seed, tuple(sounds)
+        self._compared_seed, self._seeded = seed, tuple(sounds)
         self.endResetModel()
 
     def show_heard(self, file: Path | None) -> None:
         """Mark the sound that is heard."""
-        self._heard = file
+        self._heard_file = file
         if self.rows:
             self.dataChanged.emit(self.index(0, 0), self.index(self.rowCount() - 1, self.columnCount() - 1))
 
@@ -93,7 +93,7 @@ class SoundsModel(QAbstractTableModel):
         if role == COMPARED_FILE_ROLE:
             return file
         if role == HEARD_ROLE:
-            return file is not None and file == self._heard
+            return file is not None and file == self._heard_file
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             text = f"{self.headerData(column, Qt.Orientation.Horizontal)}, {self._name(row)}{self._epoch(row, column)}"
             return plain_tip(text) if role == Qt.ItemDataRole.ToolTipRole else text
@@ -110,10 +110,10 @@ class SoundsModel(QAbstractTableModel):
         return f"{LETTERS[section - 1]}  {readable(self._comparison.runs[section - 1].name)}"
 
     def _name(self, row: int) -> str:
-        sound = self.rows[row]
+        compared = self.rows[row]
         if row >= len(self._rows):
-            return self.tr("Seed {0}, new {1}").format(self._seed, sound.number + 1)
-        return readable(Path(sound.name).stem) if sound.name else self.tr("New {0}").format(sound.number + 1)
+            return self.tr("Seed {0}, new {1}").format(self._compared_seed, compared.number + 1)
+        return readable(Path(compared.name).stem) if compared.name else self.tr("New {0}").format(compared.number + 1)
 
     def _epoch(self, row: int, column: int) -> str:
         epochs = self.rows[row].epochs

@@ -67,7 +67,7 @@ class CompareDialog(QDialog):
         self.sounds.hear_requested.connect(self._hear)
         self.sounds.selectionModel().currentChanged.connect(self._on_current_changed)
         thumbnails.ready.connect(self.table.repaint_file)
-        self._heard: Path | None = None
+        self._heard_file: Path | None = None
         self._row = 0
         self.plot = self._make_plot()
         self.axis = self._make_axis()
@@ -88,7 +88,7 @@ class CompareDialog(QDialog):
 
     def show_heard(self, file: Path | None) -> None:
         """Mark the sound that is heard; None for none."""
-        self._heard = file
+        self._heard_file = file
         self.table.show_heard(file)
 
     def show_problem(self, text: str) -> None:
@@ -143,7 +143,7 @@ class CompareDialog(QDialog):
         self.hear_requested.emit(group, group.index(file))
 
     def _play_or_stop(self) -> None:
-        if self._heard is not None:
+        if self._heard_file is not None:
             self.stop_requested.emit()
         else:
             column = self.sounds.currentIndex().column()
@@ -169,10 +169,8 @@ class CompareDialog(QDialog):
             x = [point.seconds / 60 if is_time else point.epoch for point in compared.curve]
             self.plot.set_curve(letter, np.array(x, dtype=np.float64), np.array([p.loss for p in compared.curve]))
         if not self.comparison.has_same_loss:
-            self.plot.set_note(
-                self.tr("Other families, other losses: compare by ear"),
-                self.tr("Losses of different families measure different things."),
-            )
+            compared_by_ear = self.tr("Other families, other losses: compare by ear")
+            self.plot.set_note(compared_by_ear, self.tr("Losses of different families measure different things."))
         self.plot.show_all()
 
     def _make_plot(self) -> Plot:

@@ -8,8 +8,8 @@ from distill.gui.generate.history_delegate import HistoryDelegate, star_target
 from distill.gui.generate.history_model import FilteredHistory
 from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
 from distill.gui.lists.list_model import ITEM_ROLE, MARKED_ROLE
-from distill.gui.lists.play_and_star_clicks import Audition, StarClicks
 from distill.gui.lists.row_views import PaintedRows, menu_target, set_up_sounds
+from distill.gui.lists.sound_clicks import Audition, StarClicks
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets.drag_and_drop import drag_files
 

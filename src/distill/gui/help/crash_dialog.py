@@ -32,14 +32,14 @@ class CrashDialog(QDialog):
         self.reports = [report]
         title = QLabel(self.tr("Something went wrong that should not have."))
         title.setObjectName("dialogTitle")
-        self._sentence = self._make_words(report.summary)
-        self._sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        advice = self.tr(
+        self._error_label = self._make_label(report.summary)
+        self._error_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        dialog_text = self.tr(
             "You can go on; if something now behaves oddly, quit and start Distill again. "
             "Your sounds are never changed."
         )
         if is_training:
-            advice += " " + self.tr("The training goes on; quitting stops it with a checkpoint.")
+            dialog_text += " " + self.tr("The training goes on; quitting stops it with a checkpoint.")
         self.details = QPlainTextEdit()
         self.details.setObjectName("crashDetails")
         self.details.setReadOnly(True)
@@ -51,7 +51,7 @@ class CrashDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2 * theme.GAP, 2 * theme.GAP, 2 * theme.GAP, theme.MARGIN)
         layout.setSpacing(theme.MARGIN)
-        for widget in (title, self._sentence, self._make_words(advice)):
+        for widget in (title, self._error_label, self._make_label(dialog_text)):
             layout.addWidget(widget)
         layout.addWidget(self.details, 1)
         layout.addWidget(self._make_buttons())
@@ -68,7 +68,7 @@ class CrashDialog(QDialog):
         end_tasks(self)
         super().done(result)
 
-    def _make_words(self, text: str) -> QLabel:
+    def _make_label(self, text: str) -> QLabel:
         label = QLabel(text)
         label.setTextFormat(Qt.TextFormat.PlainText)  # the text of an error must not act as markup
         label.setWordWrap(True)
@@ -97,8 +97,8 @@ class CrashDialog(QDialog):
         by_name["goOnButton"].setDefault(True)
         by_name["goOnButton"].clicked.connect(self.accept)
         by_name["quitButton"].clicked.connect(self._on_quit_clicked)
-        self._copy = by_name["copyDetailsButton"]
-        self._copy.clicked.connect(self._on_copy_clicked)
+        self._copy_button = by_name["copyDetailsButton"]
+        self._copy_button.clicked.connect(self._on_copy_clicked)
         by_name["reportButton"].clicked.connect(self.report_requested)
         by_name["logFolderButton"].clicked.connect(self.log_folder_requested)
         return buttons
@@ -109,7 +109,7 @@ class CrashDialog(QDialog):
 
     def _on_copy_clicked(self) -> None:
         errors, about = tuple(self.reports), versions()
-        self._copy.setEnabled(False)
+        self._copy_button.setEnabled(False)
         task = BackgroundTask(lambda _progress, _cancel: short_text(collect(errors, about)), self)
         task.succeeded.connect(self._on_details_redacted)
         task.ended.connect(self._on_copy_ended)
@@ -117,16 +117,16 @@ class CrashDialog(QDialog):
 
     def _on_details_redacted(self, text: str) -> None:
         QGuiApplication.clipboard().setText(text)
-        self._copy.setText(self.tr("&Copied"))
+        self._copy_button.setText(self.tr("&Copied"))
 
     def _on_copy_ended(self) -> None:
-        self._copy.setEnabled(True)
+        self._copy_button.setEnabled(True)
 
     def _render(self) -> None:
-        self._copy.setText(self.tr("&Copy details"))
+        self._copy_button.setText(self.tr("&Copy details"))
         more = len(self.reports) - 1
         first = self.reports[0].summary
-        self._sentence.setText(first if not more else self.tr("{0} (and {1} more)").format(first, more))
+        self._error_label.setText(first if not more else self.tr("{0} (and {1} more)").format(first, more))
         parts = [f"{report.origin}: {report.details}" for report in self.reports[-10:]]
         if excerpt := log_excerpt():
             parts.append(f"{self.tr('The end of the log:')}\n{excerpt}")

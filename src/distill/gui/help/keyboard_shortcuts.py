@@ -71,15 +71,15 @@ def help_of_actions(actions: Iterable[QAction]) -> tuple[KeyHelp, ...]:
 
     A key that is handled elsewhere stands in the text of its action, behind a tab.
     """
-    found = []
+    key_helps = []
     for action in actions:
-        text, _, shown = action.text().partition("\t")
+        text, _, keys_in_text = action.text().partition("\t")
         sequences = [s for s in action.shortcuts() if _is_on_keyboard(s)]
         keys = tuple(s.toString(QKeySequence.SequenceFormat.NativeText) for s in sequences)
-        keys = tuple(dict.fromkeys((*(native(shown) if shown else ()), *keys)))
+        keys = tuple(dict.fromkeys((*(native(keys_in_text) if keys_in_text else ()), *keys)))
         if keys:
-            found.append(KeyHelp(keys, plain(text)))
-    return tuple(found)
+            key_helps.append(KeyHelp(keys, plain(text)))
+    return tuple(key_helps)
 
 
 def plain(text: str) -> str:
@@ -172,9 +172,9 @@ class ShortcutsDialog(QDialog):
     def _on_filter_changed(self, text: str) -> None:
         words = text.casefold().split()
         for top, children in self.groups:
-            shown = 0
+            shown_keys = 0
             for child in children:
                 line = f"{child.text(0)} {child.text(1)}".casefold()
                 child.setHidden(not all(word in line for word in words))
-                shown += not child.isHidden()
-            top.setHidden(not shown)
+                shown_keys += not child.isHidden()
+            top.setHidden(not shown_keys)

@@ -23,18 +23,18 @@ class DotMenu(QMenu):
         self.setToolTipsVisible(True)
         self.play_dot = self.addAction(self.tr("Play"))
         self.addSeparator()
-        self.pad = self._entry(self.tr("Put on a pad"), has_file)
+        self.put_on_pad = self._add_entry(self.tr("Put on a pad"), has_file)
         if has_file and not has_empty_pad:
-            self.pad.setEnabled(False)
-            self.pad.setToolTip(self.tr("No pad is empty. Delete empties a pad."))
+            self.put_on_pad.setEnabled(False)
+            self.put_on_pad.setToolTip(self.tr("No pad is empty. Delete empties a pad."))
         self.addSeparator()
-        self.save = self._entry(self.tr("Save a copy as…"), has_file)
-        self.copy = self._entry(self.tr("Copy"), has_file)
-        self.reveal = self._entry(self.tr("Show in folder"), has_file)
+        self.save_copy = self._add_entry(self.tr("Save a copy as…"), has_file)
+        self.copy_file = self._add_entry(self.tr("Copy"), has_file)
+        self.show_in_folder = self._add_entry(self.tr("Show in folder"), has_file)
         if not has_file:
             self.play_dot.setToolTip(self.tr("Plays the model's copy."))
 
-    def _entry(self, text: str, has_file: bool) -> QAction:
+    def _add_entry(self, text: str, has_file: bool) -> QAction:
         action = self.addAction(text)
         action.setEnabled(has_file)
         if not has_file:

@@ -34,8 +34,8 @@ class MidiPanel(QWidget):
         self.osc_in, self.osc_out = QuietSpin(), QuietSpin()
         self.learn = ActionButton(self.tr("Learn"))
         self.state, self.controller = QLabel(), QLabel()
-        self._names: tuple[str, ...] = ()
-        self._wanted: str | None = ALL
+        self._port_names: tuple[str, ...] = ()
+        self._wanted_port: str | None = ALL
         self._set_up()
         self._lay_out()
         self.show_ports((), ())
@@ -50,26 +50,26 @@ class MidiPanel(QWidget):
     @property
     def wanted(self) -> str | None:
         """Name of the chosen port, "" for all, None for none."""
-        return self._wanted
+        return self._wanted_port
 
     def choose(self, wanted: str | None) -> None:
         """Choose a port, whether it is connected or not."""
-        self._wanted = wanted
-        self.show_ports(self._names, ())
+        self._wanted_port = wanted
+        self.show_ports(self._port_names, ())
 
     def show_ports(self, names: Sequence[str], opened: Sequence[str]) -> None:
         """List the ports that are connected, and say which are open."""
-        self._names = tuple(names)
+        self._port_names = tuple(names)
         with QSignalBlocker(self.ports):
             self.ports.clear()
             self.ports.addItem(self.tr("All ports"), ALL)
             self.ports.addItem(self.tr("None"), NONE)
             for name in names:
                 self.ports.addItem(name, name)
-            if self._wanted and self._wanted not in names:
-                self.ports.addItem(self.tr("{0}: not connected").format(self._wanted), self._wanted)
-            at = next((n for n in range(self.ports.count()) if self.ports.itemData(n) == self._wanted), 0)
-            self.ports.setCurrentIndex(at)
+            if self._wanted_port and self._wanted_port not in names:
+                self.ports.addItem(self.tr("{0}: not connected").format(self._wanted_port), self._wanted_port)
+            wanted_row = next((n for n in range(self.ports.count()) if self.ports.itemData(n) == self._wanted_port), 0)
+            self.ports.setCurrentIndex(wanted_row)
         if opened:
             self.show_state(self.tr("Open: {0}").format(", ".join(opened)))
         elif not names:
@@ -83,11 +83,11 @@ class MidiPanel(QWidget):
 
     def show_targets(self, sliders: Sequence[str]) -> None:
         """List what controllers can move: the point, and these sliders."""
-        targets = [(POINT_X, self.tr("Point, across")), (POINT_Y, self.tr("Point, up"))]
-        targets += [(name, label_of(name)) for name in sliders]
+        knob_targets = [(POINT_X, self.tr("Point, across")), (POINT_Y, self.tr("Point, up"))]
+        knob_targets += [(name, label_of(name)) for name in sliders]
         with QSignalBlocker(self.targets):
             self.targets.clear()
-            for name, label in targets:
+            for name, label in knob_targets:
                 self.targets.addItem(label, name)
 
     def show_controller(self, text: str) -> None:
@@ -95,14 +95,14 @@ class MidiPanel(QWidget):
         self.controller.setText(text)
 
     def _on_port_chosen(self) -> None:
-        self._wanted = self.ports.currentData()
-        self.port_chosen.emit(self._wanted)
+        self._wanted_port = self.ports.currentData()
+        self.port_chosen.emit(self._wanted_port)
 
     def _set_up(self) -> None:
-        keys = self.tr("Pads: C2 to D#3 play them. Current sound: every key plays it, C4 at its own pitch.")
-        told = self.tr("UDP port on this computer that receives what is played.")
-        heard = self.tr("UDP port on which Distill listens.")
-        learned = self.tr("The control that Learn assigns to a knob.")
+        keys_tip = self.tr("Pads: C2 to D#3 play them. Current sound: every key plays it, C4 at its own pitch.")
+        osc_out_tip = self.tr("UDP port on this computer that receives what is played.")
+        osc_in_tip = self.tr("UDP port on which Distill listens.")
+        target_tip = self.tr("The control that Learn assigns to a knob.")
         for widget, name, label, tip in (
             (
                 self.ports,
@@ -110,10 +110,10 @@ class MidiPanel(QWidget):
                 self.tr("MIDI port"),
                 self.tr("Inputs that play this page."),
             ),
-            (self.keys, "keysCombo", self.tr("What the keys play"), keys),
-            (self.targets, "targetCombo", self.tr("What a knob moves"), learned),
-            (self.osc_in, "oscInSpin", self.tr("OSC input port"), heard),
-            (self.osc_out, "oscOutSpin", self.tr("OSC output port"), told),
+            (self.keys, "keysCombo", self.tr("What the keys play"), keys_tip),
+            (self.targets, "targetCombo", self.tr("What a knob moves"), target_tip),
+            (self.osc_in, "oscInSpin", self.tr("OSC input port"), osc_in_tip),
+            (self.osc_out, "oscOutSpin", self.tr("OSC output port"), osc_out_tip),
         ):
             widget.setObjectName(name)
             widget.setAccessibleName(label)

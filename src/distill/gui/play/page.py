@@ -20,15 +20,13 @@ from PySide6.QtWidgets import (
 )
 
 from distill.generation.map.shown_map import ShownMap
-from distill.gui.play.history_list import HistoryList
 from distill.gui.play.map_view import MapView
 from distill.gui.play.midi_panel import MidiPanel
-from distill.gui.play.pads.pad_grid import PadGrid, scan_code_of
-from distill.gui.play.sound_list import FILE_ROLE, SoundList
+from distill.gui.play.pads.pad_grid import PadGrid, PadPanel, scan_code_of
+from distill.gui.play.sound_lists import LISTED_FILE_ROLE, HistoryList, SoundList
 from distill.gui.play.sound_panel import SoundPanel
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
-from distill.gui.widgets.buttons import ActionButton
 from distill.gui.widgets.empty_state import EmptyState
 from distill.gui.widgets.focus import give_focus, leave_tab_key_to_bar
 from distill.gui.widgets.panel import Panel
@@ -79,8 +77,6 @@ class PlayPage(QWidget):
         self.map.cursor_moved.connect(self._show_near)
         self.map.selected_changed.connect(self._show_selected)
         self.colors.currentIndexChanged.connect(self._color)
-        self.pads.changed.connect(self._show_pads)
-        self._show_pads()
 
     @property
     def entrance(self) -> QWidget:
@@ -101,7 +97,7 @@ class PlayPage(QWidget):
         )
         self.hint.setVisible(shown is not None)
         self.stack.setCurrentIndex(_MAP if shown is not None else _EMPTY)
-        for widget in (self.fill, self.colors, self.hover):
+        for widget in (self.pad_panel.fill_pads, self.colors, self.hover):
             widget.setEnabled(shown is not None)
         self.near.setEnabled(shown is not None)
         self._fit_sliders()
@@ -234,8 +230,8 @@ class PlayPage(QWidget):
         return self.map_panel
 
     def _side(self) -> QWidget:
-        side = QWidget()
-        column = QVBoxLayout(side)
+        right_column = QWidget()
+        column = QVBoxLayout(right_column)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GAP)
         column.addWidget(self.sound)
@@ -251,8 +247,11 @@ class PlayPage(QWidget):
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._prepare_near()
+        self.pad_panel = PadPanel(self.pads)
+        self.pad_panel.filling_requested.connect(self.filling_requested)
+        self.pad_panel.kit_requested.connect(self.kit_requested)
         for panel, title in (
-            (self._pad_panel(), self.tr("Pads")),
+            (self.pad_panel, self.tr("Pads")),
             (_card(self.near, self.tr("Near the cursor")), self.tr("Nearby")),
             (_card(self.history, self.tr("History")), self.tr("History")),
             (_card(scroll, self.tr("MIDI")), self.tr("MIDI")),
@@ -265,30 +264,13 @@ class PlayPage(QWidget):
         )
         self.tabs.setTabToolTip(3, self.tr("Keys, MIDI and OSC that play the pads, the map and the sliders."))
         column.addWidget(self.tabs, 1)
-        return side
+        return right_column
 
     def _prepare_near(self) -> None:
         self.near.setObjectName("nearList")
         self.near.setAccessibleName(self.tr("Your sounds near the cursor"))
         self.near.setToolTip(self.tr("Your own sounds around the cursor, the nearest first. Click one to hear it."))
         self.near.hearing.asked.connect(self._on_near_asked)
-
-    def _pad_panel(self) -> QWidget:
-        panel = _card(self.pads, self.tr("Pads"))
-        self.fill = ActionButton(self.tr("Fill from the map"))
-        self.fill.setObjectName("fillPadsButton")
-        self.fill.setToolTip(self.tr("Put 16 generated sounds from all over the map on the pads."))
-        self.fill.clicked.connect(self.filling_requested)
-        self.kit = ActionButton(self.tr("Export kit…"))
-        self.kit.setObjectName("exportKitButton")
-        self.kit.setToolTip(self.tr("Write the pads as a kit for samplers: WAV files, SFZ, DecentSampler."))
-        self.kit.clicked.connect(self.kit_requested)
-        row = QHBoxLayout()
-        row.addWidget(self.fill)
-        row.addStretch(1)
-        row.addWidget(self.kit)
-        panel.body.addLayout(row)
-        return panel
 
     def _on_model_chosen(self, row: int) -> None:
         self.model_requested.emit(Path(self.models.itemData(row)))
@@ -305,24 +287,22 @@ class PlayPage(QWidget):
 
     def _show_selected(self) -> None:
         """Say how many sounds are selected, and list them instead of the near ones."""
-        count = len(self.map.selected)
-        self.fill.setText(self.tr("Fill from {0} selected").format(count) if count else self.tr("Fill from the map"))
+        self.pad_panel.show_selected(len(self.map.selected))
         self._show_near()
-
-    def _show_pads(self) -> None:
-        self.kit.setEnabled(bool(self.pads.sounds()))
 
     def _show_near(self) -> None:
         if self._is_walking:
             return
-        shown = self.map.shown
+        shown_map = self.map.shown
         self.near.clear()
-        rows = self.map.selected or (shown.nearest_chunks(self.map.cursor_position) if shown is not None else [])
+        rows = self.map.selected or (
+            shown_map.nearest_chunks(self.map.cursor_position) if shown_map is not None else []
+        )
         for row in rows:
-            assert shown is not None
-            item = QListWidgetItem(shown.names[shown.sounds[row]])
+            assert shown_map is not None
+            item = QListWidgetItem(shown_map.names[shown_map.sounds[row]])
             item.setData(Qt.ItemDataRole.UserRole, row)
-            item.setData(FILE_ROLE, shown.files.get(shown.sounds[row]))
+            item.setData(LISTED_FILE_ROLE, shown_map.files.get(shown_map.sounds[row]))
             item.setToolTip(plain_tip(item.text()))
             self.near.addItem(item)
 

@@ -23,8 +23,7 @@ from distill.gui.play.pads.pad_undo import PadStep
 from distill.gui.play.pads.stored_pads import PadKeeper
 from distill.gui.play.page import PlayPage
 from distill.gui.play.slider_gestures import Gesture, Gestures
-from distill.gui.play.sound_verdict_text import verdict_text, word_of
-from distill.gui.play.sound_verdicts import Verdicts
+from distill.gui.play.sound_verdicts import Verdicts, verdict_text, word_of
 from distill.gui.play.waveform_reader import WaveReader
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.user_errors import error_text
@@ -39,7 +38,7 @@ from distill.settings import WindowSettings
 TOPIC = "play"
 #: Milliseconds without a move by a controller after which the sound at the point is generated, and without another
 #: chosen sound after which cursor and sliders show the last one: a drum roll on the pads moves them once.
-_SETTLED, _CHOSEN = 150, 80
+_POINT_SETTLED, _CHOICE_SETTLED = 150, 80
 
 
 class PlayPresenter(QObject, WindowPart):
@@ -61,7 +60,7 @@ class PlayPresenter(QObject, WindowPart):
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._engine, self.page, self._playing, self._notices = engine, page, playing, notices
+        self._engine, self.page, self._player, self._notices = engine, page, playing, notices
         self._control, self._session = control, MapSession()
         self._verdicts = Verdicts(self._session, self)
         self.keeper = PadKeeper(page.pads, self._verdicts, self)
@@ -85,7 +84,7 @@ class PlayPresenter(QObject, WindowPart):
         self._used: set[Path] = set()
         self._gestures = Gestures(page.sliders, self)
         self._tidying, self._looking = TaskQueue("superseded sounds", self), TaskQueue("place", self)
-        self._choosing = QTimer(self, singleShot=True, interval=_CHOSEN)
+        self._choosing = QTimer(self, singleShot=True, interval=_CHOICE_SETTLED)
         self._choosing.timeout.connect(self._look_for_place)
         self.exports = ExportPresenter(page, self._session, engine, notices, TOPIC, self)
         self._connect()
@@ -101,7 +100,7 @@ class PlayPresenter(QObject, WindowPart):
         view.menu_requested.connect(self._on_menu_requested)
         self._verdicts.found.connect(self._on_verdict_found)
         page.sliders.settled.connect(self.play_cursor)
-        self._settling = QTimer(self, singleShot=True, interval=_SETTLED)
+        self._settling = QTimer(self, singleShot=True, interval=_POINT_SETTLED)
         self._settling.timeout.connect(self.play_cursor)
         control.point_moved.connect(self._on_point_moved)
         control.slider_moved.connect(page.sliders.show_move)
@@ -111,7 +110,7 @@ class PlayPresenter(QObject, WindowPart):
         control.pad_played.connect(self._on_pad_pressed)
         page.history.sound_chosen.connect(self._on_history_chosen)
         page.history.dragged.connect(lambda files: self._used.update(files))
-        self._playing.playback.status_changed.connect(self._on_status)
+        self._player.playback.status_changed.connect(self._on_status)
         page.pads.sound_requested.connect(self._on_pad_empty)
         page.pads.held.connect(self._on_pad_held)
         page.pads.held.connect(lambda _number, sound: self._used.add(sound))
@@ -237,15 +236,15 @@ class PlayPresenter(QObject, WindowPart):
 
         It is what the sliders change next, from their middle on.
         """
-        shown = self.page.map.shown
-        if shown is None:
+        shown_map = self.page.map.shown
+        if shown_map is None:
             return
-        self._show_place(shown.positions[row], {})
-        path = shown.files.get(shown.sounds[row])
+        self._show_place(shown_map.positions[row], {})
+        path = shown_map.files.get(shown_map.sounds[row])
         if path is None:
-            self.play_position(shown.positions[row])
+            self.play_position(shown_map.positions[row])
             return
-        self._play(path, shown.starts[row])
+        self._play(path, shown_map.starts[row])
 
     def play_path(self, path: Sequence[Position]) -> None:
         """Generate and play one sound along a path."""
@@ -262,30 +261,30 @@ class PlayPresenter(QObject, WindowPart):
 
     def _on_menu_requested(self, row: int, position: QPoint) -> None:
         """Open the menu of a dot."""
-        shown = self.page.map.shown
-        if shown is None:
+        shown_map = self.page.map.shown
+        if shown_map is None:
             return
 
         def play() -> None:
-            if self.page.map.shown is shown:  # no other map has come while the menu was open
+            if self.page.map.shown is shown_map:  # no other map has come while the menu was open
                 self.page.map.choose_dot(row)
 
-        path = shown.files.get(shown.sounds[row])
+        path = shown_map.files.get(shown_map.sounds[row])
         menu = DotMenu(path is not None, len(self.page.pads.sounds()) < COUNT, self.page)
         menu.play_dot.triggered.connect(play)
         if path is not None:
-            menu.pad.triggered.connect(lambda: self.put_on_pads([path]))
-            menu.save.triggered.connect(lambda: self.exports.ask_for_sound_file(path))
-            menu.copy.triggered.connect(lambda: copy_files([path]))
-            menu.reveal.triggered.connect(lambda: reveal(path, self))
+            menu.put_on_pad.triggered.connect(lambda: self.put_on_pads([path]))
+            menu.save_copy.triggered.connect(lambda: self.exports.ask_for_sound_file(path))
+            menu.copy_file.triggered.connect(lambda: copy_files([path]))
+            menu.show_in_folder.triggered.connect(lambda: reveal(path, self))
         menu.popup(position)
 
     def _on_point_moved(self, x: float | None, y: float | None) -> None:
         """Move the cursor, and play there once it rests."""
         if not self.page.isVisible():  # it was on its way when the page was left
             return
-        here = self.page.map.cursor_position
-        self.page.map.move_cursor((here[0] if x is None else x, here[1] if y is None else y))
+        cursor = self.page.map.cursor_position
+        self.page.map.move_cursor((cursor[0] if x is None else x, cursor[1] if y is None else y))
         self._gestures.go_on()
         self._settling.start()
 
@@ -346,7 +345,7 @@ class PlayPresenter(QObject, WindowPart):
     def _play(self, path: Path, start_seconds: float = 0.0) -> None:
         """Play a sound, and make it the current one: first requested, it does not wait for its pitches."""
         if self.page.isVisible():  # what becomes ready later does not interrupt what is heard on another page
-            self._playing.play(path, start_seconds)
+            self._player.play(path, start_seconds)
         self._set_current(path)
 
     def _on_status(self, status: PlayerStatus) -> None:
@@ -357,7 +356,7 @@ class PlayPresenter(QObject, WindowPart):
     def take_sound(self, path: Path) -> None:
         """Take over a sound from another page, to make others of it."""
         self.page_requested.emit()  # which may open another map
-        self._playing.take(path)
+        self._player.take(path)
         self._set_current(path)
         self._choose()
 
@@ -409,14 +408,14 @@ class PlayPresenter(QObject, WindowPart):
 
     def compare(self) -> None:
         """Switch between the current sound and the nearest own one; if neither plays, begin with the current one."""
-        path = self.current
-        verdict = self._verdicts.of(path)
-        if path is None or verdict is None or verdict.file is None:
+        current, verdict = self.current, self._verdicts.of(self.current)
+        nearest_own = verdict.file if verdict is not None else None
+        if current is None or nearest_own is None:
             return
-        if self._playing.playback.status.pair == (path, verdict.file):
-            self._playing.playback.toggle_compare()
+        if self._player.playback.status.pair == (current, nearest_own):
+            self._player.playback.toggle_compare()
         else:
-            self._playing.compare(path, verdict.file)
+            self._player.compare(current, nearest_own)
 
     # Pads.
 
@@ -459,7 +458,7 @@ class PlayPresenter(QObject, WindowPart):
     def _on_pad_empty(self, number: int) -> None:
         if self.current is not None:
             self.page.pads.hold(number, self.current)
-            self._playing.play(self.current)
+            self._player.play(self.current)
 
     def _on_pad_held(self, _number: int, sound: Path | None) -> None:
         if sound is not None and sound == self.current:
@@ -469,7 +468,7 @@ class PlayPresenter(QObject, WindowPart):
         """Make the sound of a pad the current one."""
         sound = self.page.pads.pads[number].sound
         if sound is not None:
-            self._playing.take(sound)
+            self._player.take(sound)
         if sound is not None and sound != self.current:
             self._set_current(sound)
             self._choose()
@@ -485,11 +484,11 @@ class PlayPresenter(QObject, WindowPart):
             self._played_model = str(self._entry.path)
         self.page.show_map(shown, self._entry.name if self._entry is not None else "")
         self._control.show_sliders([slider.name for slider in shown.sliders])
-        held, self._is_opening, self._held_request = self._held_request, False, None
+        held_request, self._is_opening, self._held_request = self._held_request, False, None
         if self.current is not None:  # it came from another page
             self._choose()
-        if held is not None:
-            held()
+        if held_request is not None:
+            held_request()
 
     def _stop(self) -> None:
         if not self._is_opening:  # a map is opened to its end

@@ -22,14 +22,14 @@ from distill.gui.widgets.panel import HEADER_HEIGHT, Panel
 from distill.gui.widgets.plain_text import plain_tip
 
 #: Length of a sound along a path and of what is added to one, in seconds.
-_SHORTEST, _LONGEST, _DEFAULT = 1.0, 30.0, 4.0
+_SHORTEST_SECONDS, _LONGEST_SECONDS, _FIRST_SECONDS = 1.0, 30.0, 4.0
 
 #: Distance of variations at first, in percent.
-_DISTANCE = 35
+_FIRST_DISTANCE = 35
 
 
 #: Height in which the sliders scroll where there is no room for more.
-_FEWEST_PIXELS = 46
+_LEAST_SLIDERS_HEIGHT = 46
 
 #: Lines that the verdict on a sound has room for.
 _VERDICT_LINES = 2
@@ -113,19 +113,19 @@ class SoundPanel(Panel):
         self.length.setObjectName("lengthSpin")
         self.length.setAccessibleName(self.tr("Length of a path, or of what is added"))
         self.length.setToolTip(self.tr("Length of the sound along a path that you draw, and of what Extend adds."))
-        self.length.setRange(_SHORTEST, _LONGEST)
+        self.length.setRange(_SHORTEST_SECONDS, _LONGEST_SECONDS)
         self.length.setSingleStep(0.5)
         self.length.setDecimals(1)
         self.length.setSuffix(self.tr(" s"))
-        self.length.setValue(_DEFAULT)
+        self.length.setValue(_FIRST_SECONDS)
         self.length.lineEdit().setTextMargins(theme.HALF, 0, 0, 0)  # the style sheet's padding does not reach it
-        self.strength = NeutralSlider(_DISTANCE)
+        self.strength = NeutralSlider(_FIRST_DISTANCE)
         self.strength.setObjectName("strengthSlider")
         self.strength.setRange(5, 100)
-        self.strength.setValue(_DISTANCE)
+        self.strength.setValue(_FIRST_DISTANCE)
         self.strength.setAccessibleName(self.tr("Distance of the variations"))
-        meaning = self.tr("How far variations lie from the sound: left close, right unrelated.")
-        self.strength.setToolTip(f"{meaning} {self.tr('A double click or Delete sets it back.')}")
+        strength_tip = self.tr("How far variations lie from the sound: left close, right unrelated.")
+        self.strength.setToolTip(f"{strength_tip} {self.tr('A double click or Delete sets it back.')}")
 
     def _make_buttons(self) -> None:
         self.vary = self._button("varyButton", self.tr("Vary"), self.tr("8 variations of the sound, on the pads."))
@@ -181,25 +181,27 @@ class SoundPanel(Panel):
 
     def _slider_area(self) -> QScrollArea:
         """Put the sliders into a column that scrolls where a low window has no room for all of them."""
-        area = QScrollArea()
-        area.setObjectName("settingArea")
+        slider_scroll = QScrollArea()
+        slider_scroll.setObjectName("settingArea")
         self.sliders.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-        area.setWidget(self.sliders)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._area = area
-        return area
+        slider_scroll.setWidget(self.sliders)
+        slider_scroll.setWidgetResizable(True)
+        slider_scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        slider_scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        slider_scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._slider_scroll = slider_scroll
+        return slider_scroll
 
     def fit_sliders(self, room: int) -> None:
         """Show the sliders below each other, in two columns, or scrolled, as a panel of this height has room for."""
-        others = self.minimumSizeHint().height() - self._area.minimumHeight()
-        columns = 1 if others + self.sliders.height_in(1) <= room else MOST_COLUMNS
+        height_of_others = self.minimumSizeHint().height() - self._slider_scroll.minimumHeight()
+        columns = 1 if height_of_others + self.sliders.height_in(1) <= room else MOST_COLUMNS
         self.sliders.set_columns(columns)
-        wanted = self.sliders.height_in(columns)
-        self._area.setFixedHeight(max(min(wanted, room - others), min(wanted, _FEWEST_PIXELS)))
-        self._area.setVisible(wanted > 0)
+        sliders_height = self.sliders.height_in(columns)
+        self._slider_scroll.setFixedHeight(
+            max(min(sliders_height, room - height_of_others), min(sliders_height, _LEAST_SLIDERS_HEIGHT))
+        )
+        self._slider_scroll.setVisible(sliders_height > 0)
 
     def _button(self, object_name: str, text: str, tip: str, plain: QPushButton | None = None) -> QPushButton:
         """Make a button that starts work once at a double click, or set up a plain one, whose every click counts."""

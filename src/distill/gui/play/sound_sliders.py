@@ -12,11 +12,11 @@ from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
 from distill.gui.widgets import theme
 
 #: Steps of a slider on each side of the middle.
-_STEPS = 30
+_STEPS_EACH_SIDE = 30
 #: Most columns of sliders.
 MOST_COLUMNS = 2
 #: Milliseconds without a change after which the sound is generated.
-_SETTLED = 180
+_SLIDERS_SETTLED = 180
 
 
 def label_of(name: str) -> str:
@@ -89,27 +89,27 @@ class SoundSliders(QWidget):
         self._sliders: dict[str, NeutralSlider] = {}
         #: What Tab leaves for the first slider; sliders are made anew for each model.
         self.tab_after: QWidget | None = None
-        self._most = 1.0
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_SETTLED)
-        self._timer.timeout.connect(self.settled)
+        self._most_move = 1.0
+        self._settling = QTimer(self)
+        self._settling.setSingleShot(True)
+        self._settling.setInterval(_SLIDERS_SETTLED)
+        self._settling.timeout.connect(self.settled)
         self._is_showing = False
 
     def show_sliders(self, sliders: Sequence[Slider], most: float) -> None:
         """Show these sliders, in the middle."""
-        self._timer.stop()
+        self._settling.stop()
         for widget in (*self._labels, *self._sliders.values()):
             widget.hide()  # at once: it is deleted only in the next turn of the event loop
             widget.setObjectName("")
             self._grid.removeWidget(widget)
             widget.deleteLater()
-        self._labels, self._sliders, self._most = [], {}, most
+        self._labels, self._sliders, self._most_move = [], {}, most
         for item in sliders:
             slider = NeutralSlider()
             slider.setObjectName(f"{item.name}Slider")
-            slider.setRange(-_STEPS, _STEPS)
-            slider.setPageStep(_STEPS // 3)
+            slider.setRange(-_STEPS_EACH_SIDE, _STEPS_EACH_SIDE)
+            slider.setPageStep(_STEPS_EACH_SIDE // 3)
             slider.setAccessibleName(label_of(item.name))
             middle = self.tr("The middle leaves the sound as it is: a double click or Delete goes there.")
             strength = self.tr("How well it works on new sounds: {0:.2f} of 1.").format(item.strength)
@@ -117,7 +117,7 @@ class SoundSliders(QWidget):
             slider.valueChanged.connect(self._on_changed)
             slider.sliderPressed.connect(self.grabbed)
             slider.sliderReleased.connect(self._on_released)
-            slider.valueChanged.connect(lambda value, name=item.name: self.moved.emit(name, value / _STEPS))
+            slider.valueChanged.connect(lambda value, name=item.name: self.moved.emit(name, value / _STEPS_EACH_SIDE))
             slider.setMinimumHeight(slider.sizeHint().height())
             self._labels.append(QLabel(label_of(item.name)))
             self._sliders[item.name] = slider
@@ -152,7 +152,11 @@ class SoundSliders(QWidget):
 
     def moves(self) -> Mapping[str, float]:
         """Return the amount of each slider that is not in the middle."""
-        return {name: slider.value() / _STEPS * self._most for name, slider in self._sliders.items() if slider.value()}
+        return {
+            name: slider.value() / _STEPS_EACH_SIDE * self._most_move
+            for name, slider in self._sliders.items()
+            if slider.value()
+        }
 
     @property
     def is_held(self) -> bool:
@@ -161,26 +165,26 @@ class SoundSliders(QWidget):
 
     def show_moves(self, moves: Mapping[str, float]) -> None:
         """Show the settings of a sound, by the amount of each slider that is not in the middle; none is generated."""
-        self._timer.stop()
+        self._settling.stop()
         self._is_showing = True
         for name, slider in self._sliders.items():
-            slider.setValue(round(moves.get(name, 0.0) / self._most * _STEPS))
+            slider.setValue(round(moves.get(name, 0.0) / self._most_move * _STEPS_EACH_SIDE))
         self._is_showing = False
 
     def show_move(self, name: str, share: float) -> None:
         """Move a slider to a share of its range, -1 to 1; one that is not shown stays."""
         if name in self._sliders:
-            self._sliders[name].setValue(round(share * _STEPS))
+            self._sliders[name].setValue(round(share * _STEPS_EACH_SIDE))
 
     def _on_changed(self, _value: int) -> None:
         if not self._is_showing:
-            self._timer.start()
+            self._settling.start()
             self.changed.emit()
 
     def _on_released(self) -> None:
         """Generate at once what was not yet at rest: it belongs to this drag."""
-        if self._timer.isActive():
-            self._timer.stop()
+        if self._settling.isActive():
+            self._settling.stop()
             self.settled.emit()
         self.let_go.emit()
 
@@ -194,4 +198,4 @@ class SoundSliders(QWidget):
 
     def stop(self) -> None:
         """Report no change any more."""
-        self._timer.stop()
+        self._settling.stop()

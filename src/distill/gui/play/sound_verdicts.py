@@ -1,15 +1,15 @@
-"""How new the sounds of the Play page are, as far as it is known."""
+"""How new the sounds of the Play page are, as far as it is known, and in words: how near each is to the user's own."""
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 from distill.audio.cache.hash_index import Key, file_key
 from distill.generation.map.map_session import MapSession
-from distill.generation.map.newness import JudgedSound, Verdict
+from distill.generation.map.newness import CLOSE, COPY, NEW, JudgedSound, Verdict
 from distill.gui.background.background_tasks import TaskQueue
 
 
@@ -51,8 +51,8 @@ class Verdicts(QObject):
     def open(self, model_changed_ns: int) -> None:
         """Forget all verdicts: another model is opened, which was written at this time."""
         self._model_changed_ns = model_changed_ns
-        for known in (self._verdicts, self._keys, self._waiting):
-            known.clear()
+        for kept_by_path in (self._verdicts, self._keys, self._waiting):
+            kept_by_path.clear()
         self._tasks.clear()
         self._tasks.cancel()
 
@@ -69,11 +69,11 @@ class Verdicts(QObject):
         if path in self._waiting:
             return
         self._waiting.add(path)
-        session, known = self._session, self._keys.get(path)
+        session, judged_key = self._session, self._keys.get(path)
 
         def work(_notify: Callable[[Any], None], _cancel: threading.Event) -> tuple[Key, JudgedSound]:
             key = file_key(path)
-            return key, JudgedSound(path, None) if key == known else session.judged(path)
+            return key, JudgedSound(path, None) if key == judged_key else session.judged(path)
 
         # An error is not shown: the sound is there all the same.
         self._tasks.submit(work, self._on_judged, lambda _error: None)
@@ -101,10 +101,10 @@ class Verdicts(QObject):
 
     def restore(self, kept: Mapping[Path, KeptVerdict]) -> None:
         """Take verdicts of an earlier session on files that are as they were then, unless the model is another one."""
-        for sound, one in kept.items():
-            if one.model_changed_ns == self._model_changed_ns and sound not in self._verdicts:
-                self._verdicts[sound] = one.verdict
-                self._keys[sound] = (str(sound.absolute()), one.size, one.changed_ns)
+        for sound, kept_verdict in kept.items():
+            if kept_verdict.model_changed_ns == self._model_changed_ns and sound not in self._verdicts:
+                self._verdicts[sound] = kept_verdict.verdict
+                self._keys[sound] = (str(sound.absolute()), kept_verdict.size, kept_verdict.changed_ns)
                 self.found.emit(sound)
 
     def _on_judged(self, judged: tuple[Key, JudgedSound]) -> None:
@@ -115,3 +115,23 @@ class Verdicts(QObject):
         if sound.verdict is not None:  # otherwise nobody knows, or nothing has changed
             self._verdicts[sound.path], self._keys[sound.path] = sound.verdict, key
             self.found.emit(sound.path)
+
+
+def word_of(verdict: Verdict | None) -> str:
+    """Return the word for how new a sound is, or nothing where that is not known."""
+    words = {
+        NEW: QCoreApplication.translate("verdict", "new"),
+        CLOSE: QCoreApplication.translate("verdict", "close"),
+        COPY: QCoreApplication.translate("verdict", "copy"),
+    }
+    return words[verdict.word] if verdict is not None else ""
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """Return a sentence about how new a sound is."""
+    texts = {
+        NEW: QCoreApplication.translate("verdict", "New. Sounds most like {0}"),
+        CLOSE: QCoreApplication.translate("verdict", "Sounds much like {0}"),
+        COPY: QCoreApplication.translate("verdict", "Sounds like a copy of {0}"),
+    }
+    return texts[verdict.word].format(verdict.name)

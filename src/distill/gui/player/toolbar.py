@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from distill.gui.player.ab_compare_buttons import CompareButtons
 from distill.gui.player.device_menu import DeviceMenu
 from distill.gui.player.waveform_position_slider import PositionSlider
-from distill.gui.previews.headings_and_tips import epoch_text
+from distill.gui.previews.grid_texts import epoch_text
 from distill.gui.previews.reconstruction_sources import PreviewSources
 from distill.gui.widgets import theme
 from distill.gui.widgets.formatting import format_seconds
@@ -127,7 +127,7 @@ class PlayerToolbar(QFrame):
     def show_status(self, status: PlayerStatus) -> None:
         """Show the state of the player."""
         is_playing = status.state is PlayerState.PLAYING
-        self._show_play_or_stop(is_playing)
+        self._show_play_or_stop_button(is_playing)
         self._seconds = status.seconds
         self._show_range(status)
         self.compare.setVisible(status.pair is not None)
@@ -192,10 +192,10 @@ class PlayerToolbar(QFrame):
         layout.setSpacing(theme.GAP)
         buttons = QHBoxLayout()
         buttons.setSpacing(theme.HALF)
-        self._play_or_stop = QStackedLayout()
+        self._play_stop_buttons = QStackedLayout()
         for button in (self.play, self.stop):
-            self._play_or_stop.addWidget(button)
-        buttons.addLayout(self._play_or_stop)
+            self._play_stop_buttons.addWidget(button)
+        buttons.addLayout(self._play_stop_buttons)
         buttons.addWidget(self.loop)
         layout.addLayout(buttons)
         layout.addLayout(texts, 2)
@@ -214,11 +214,11 @@ class PlayerToolbar(QFrame):
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         return button
 
-    def _show_play_or_stop(self, is_playing: bool) -> None:
+    def _show_play_or_stop_button(self, is_playing: bool) -> None:
         """Swap the two buttons and move the focus with them: a disabled button would lose it."""
         if is_playing:
             self.stop.setEnabled(True)
-        self._play_or_stop.setCurrentWidget(self.stop if is_playing else self.play)
+        self._play_stop_buttons.setCurrentWidget(self.stop if is_playing else self.play)
         self.stop.setEnabled(is_playing)
 
     def _show_title(self) -> None:

@@ -57,21 +57,21 @@ class PositionSlider(QSlider):
         """Go to the mouse, and follow it until it lets go."""
         if event.button() is Qt.MouseButton.LeftButton:
             self.setSliderDown(True)
-            self._follow(event)
+            self._follow_pointer(event)
         event.accept()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Follow the mouse while it is held; otherwise show where it points."""
         self._pointed_at = event.position().x()
         if self.isSliderDown():
-            self._follow(event)
+            self._follow_pointer(event)
         self.update()
         event.accept()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Release the slider; emits `sliderReleased`."""
         if event.button() is Qt.MouseButton.LeftButton and self.isSliderDown():
-            self._follow(event)
+            self._follow_pointer(event)
             self.setSliderDown(False)
         event.accept()
 
@@ -94,11 +94,11 @@ class PositionSlider(QSlider):
             self._pictures = None
             self.update()
 
-    def _follow(self, event: QMouseEvent) -> None:
-        area = self._area()
-        at = round(event.position().x() - area.left())
+    def _follow_pointer(self, event: QMouseEvent) -> None:
+        area = self._waveform_area()
+        pointer_x = round(event.position().x() - area.left())
         self.setSliderPosition(
-            QStyle.sliderValueFromPosition(self.minimum(), self.maximum(), at, max(1, round(area.width())))
+            QStyle.sliderValueFromPosition(self.minimum(), self.maximum(), pointer_x, max(1, round(area.width())))
         )
 
     # Looks.
@@ -114,12 +114,12 @@ class PositionSlider(QSlider):
             ),
         )
 
-    def _area(self) -> QRectF:
+    def _waveform_area(self) -> QRectF:
         return QRectF(self.rect()).adjusted(_SIDE, _SIDE, -_SIDE, -_SIDE)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw the sound, what was heard of it, and the playhead."""
-        current, painter, area = theme.colors(), QPainter(self), self._area()
+        current, painter, area = theme.colors(), QPainter(self), self._waveform_area()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         frame = QPainterPath()
         frame.addRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
@@ -130,9 +130,9 @@ class PositionSlider(QSlider):
             painter.setPen(QPen(QColor(current.border_strong), 1))
             painter.drawLine(QPointF(area.left(), area.center().y()), QPointF(area.right(), area.center().y()))
             return
-        played, rest = self._drawn(self._peaks, area.size().toSize())
+        played, unplayed = self._waveform_pictures(self._peaks, area.size().toSize())
         x = self._playhead(area)
-        for picture, left, right in ((played, area.left(), x), (rest, x, area.right())):
+        for picture, left, right in ((played, area.left(), x), (unplayed, x, area.right())):
             painter.setClipRect(QRectF(left, 0, right - left, self.height()))
             painter.drawPixmap(area.topLeft(), picture)
         painter.setClipping(False)
@@ -148,17 +148,17 @@ class PositionSlider(QSlider):
         whole = max(1, self.maximum() - self.minimum())
         return area.left() + area.width() * (self.sliderPosition() - self.minimum()) / whole
 
-    def _drawn(self, peaks: "NDArray[np.float32]", size: QSize) -> tuple[QPixmap, QPixmap]:
+    def _waveform_pictures(self, peaks: "NDArray[np.float32]", size: QSize) -> tuple[QPixmap, QPixmap]:
         """Return the waveform as it was heard and as it will be; drawn once, because the playhead moves at 30 Hz."""
         current, ratio = theme.colors(), self.devicePixelRatioF()
         key = (size.width(), size.height(), ratio, current.accent)
         if self._pictures is None or self._pictures[0] != key:
             colors = (current.accent, current.muted) if self.isEnabled() else (current.disabled, current.disabled)
-            played, rest = (self._picture(peaks, size, ratio, QColor(color)) for color in colors)
-            self._pictures = key, played, rest
+            played, unplayed = (self._waveform_picture(peaks, size, ratio, QColor(color)) for color in colors)
+            self._pictures = key, played, unplayed
         return self._pictures[1], self._pictures[2]
 
-    def _picture(self, peaks: "NDArray[np.float32]", size: QSize, ratio: float, color: QColor) -> QPixmap:
+    def _waveform_picture(self, peaks: "NDArray[np.float32]", size: QSize, ratio: float, color: QColor) -> QPixmap:
         picture = QPixmap(size * ratio)
         picture.setDevicePixelRatio(ratio)
         picture.fill(Qt.GlobalColor.transparent)

@@ -89,30 +89,34 @@ def thin(x: Floats, y: Floats, low: float, high: float, most: int) -> tuple[Floa
         Number of points above which each bucket of neighbours is replaced by its lowest and its highest.  Buckets
         begin at multiples of their size, a power of two, so that the drawn curve does not flicker as it grows.
     """
-    first = max(0, int(np.searchsorted(x, low)) - 1)
-    last = min(len(x), int(np.searchsorted(x, high, "right")) + 1)
-    size = 1 << max(0, math.ceil(math.log2(max(1, last - first) / max(1, most))))
-    if size <= 2:  # two of two are all of them
+    first, last, bucket = _visible_buckets(x, low, high, most)
+    if bucket <= 2:  # two of two are all of them
         return x[first:last], y[first:last]
-    first -= first % size
-    starts = np.arange(0, last - first, size)
+    first -= first % bucket
+    bucket_starts = np.arange(0, last - first, bucket)
     curve = y[first:last]
-    ends = np.minimum(starts + size - 1, last - first - 1)
-    thinned_curve = np.empty((len(starts), 2))
-    thinned_curve[:, 0] = np.fmin.reduceat(curve, starts)
-    thinned_curve[:, 1] = np.fmax.reduceat(curve, starts)
-    return np.stack((x[first:last][starts], x[first:last][ends]), axis=1).ravel(), thinned_curve.ravel()
+    bucket_ends = np.minimum(bucket_starts + bucket - 1, last - first - 1)
+    thinned_curve = np.empty((len(bucket_starts), 2))
+    thinned_curve[:, 0] = np.fmin.reduceat(curve, bucket_starts)
+    thinned_curve[:, 1] = np.fmax.reduceat(curve, bucket_starts)
+    thinned_x = np.stack((x[first:last][bucket_starts], x[first:last][bucket_ends]), axis=1)
+    return thinned_x.ravel(), thinned_curve.ravel()
 
 
-def pick(x: Floats, y: Floats, low: float, high: float, most: int) -> tuple[Floats, Floats]:
+def thin_smooth(x: Floats, y: Floats, low: float, high: float, most: int) -> tuple[Floats, Floats]:
     """Return evenly spaced points in ``low <= x <= high``, for a curve that is smooth between them."""
+    first, last, bucket = _visible_buckets(x, low, high, most)
+    if bucket == 1:
+        return x[first:last], y[first:last]
+    thinned = np.append(np.arange(first - first % bucket, last - 1, bucket), last - 1)
+    return x[thinned], y[thinned]
+
+
+def _visible_buckets(x: Floats, low: float, high: float, most: int) -> tuple[int, int, int]:
+    """Return the first visible point, the one behind the last, and how many neighbours count as one."""
     first = max(0, int(np.searchsorted(x, low)) - 1)
     last = min(len(x), int(np.searchsorted(x, high, "right")) + 1)
-    size = 1 << max(0, math.ceil(math.log2(max(1, last - first) / max(1, most))))
-    if size == 1:
-        return x[first:last], y[first:last]
-    positions = np.append(np.arange(first - first % size, last - 1, size), last - 1)
-    return x[positions], y[positions]
+    return first, last, 1 << max(0, math.ceil(math.log2(max(1, last - first) / max(1, most))))
 
 
 def nearest(x: Floats, position: float) -> int:

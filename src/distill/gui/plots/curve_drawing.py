@@ -7,7 +7,7 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtGui import QColor
 
-from distill.gui.plots.curve_data import Average, nearest, pick, robust_range, thin
+from distill.gui.plots.curve_data import Average, nearest, robust_range, thin, thin_smooth
 from distill.gui.plots.curve_style import CurveStyle
 from distill.gui.widgets import theme
 
@@ -160,7 +160,7 @@ class Curve:
     def _draw_into(self, item: Any, values: Floats, low: float, high: float, most: int) -> None:
         is_smooth = self.style.is_smooth or item is self._smooth
         if is_smooth:
-            x, y = pick(self._x, values, low, high, MOST_SMOOTH_EDGES)
+            x, y = thin_smooth(self._x, values, low, high, MOST_SMOOTH_EDGES)
         else:
             x, y = thin(self._x, values, low, high, most)
         if self._is_log:

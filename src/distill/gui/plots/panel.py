@@ -224,10 +224,12 @@ class PlotsPanel(Panel):
             for name, button in self.toolbar.buttons.items():
                 button.setChecked(name in shown)
         if isinstance(hidden, dict):
-            known = {name: keys for name, keys in hidden.items() if isinstance(keys, list)}
-            self._hidden = {name: [key for key in known.get(name, ()) if isinstance(key, str)] for name in LATE_PLOTS}
+            hidden_curves = {name: keys for name, keys in hidden.items() if isinstance(keys, list)}
+            self._hidden = {
+                name: [key for key in hidden_curves.get(name, ()) if isinstance(key, str)] for name in LATE_PLOTS
+            }
             for name, plot in self._all_built():
-                _hide_curves(plot, known.get(name, ()))
+                _hide_curves(plot, hidden_curves.get(name, ()))
         self.toolbar.details.setChecked(state.get("details") is True)
         self.toolbar.log.setChecked(state.get("log") is True)
         level = state.get("smoothing")
@@ -340,17 +342,17 @@ class PlotsPanel(Panel):
     def _show_chosen(self) -> None:
         for name, button in self.toolbar.buttons.items():
             button.setChecked(name in self._chosen)
-        has_details, shown = self.toolbar.details.isChecked(), self._names_to_show()
+        has_details, plot_names = self.toolbar.details.isChecked(), self._names_to_show()
         self.toolbar.show_choices(has_details)
         self.toolbar.buttons["active"].setVisible(self._monitor == "kl")
         self.loss.show_only(None if has_details else MAIN_LOSS_CURVES)
         for name in LATE_PLOTS:
-            if name in shown:
+            if name in plot_names:
                 self._built(name)
         for _, plot in self._all_built():
-            plot.widget.align_right("kl" in shown)  # which has an axis on the right
+            plot.widget.align_right("kl" in plot_names)  # which has an axis on the right
         for name, slot in self._slots.items():
-            slot.setVisible(name in shown)
+            slot.setVisible(name in plot_names)
 
     def _update_exportable(self) -> None:
         history = self._history
@@ -388,8 +390,8 @@ class PlotsPanel(Panel):
         if self._is_shown("gap"):
             self.gap.set_curve("gap", epochs["x"], 100 * epochs["overfitting_gap"])
         if self._is_shown("new_sounds"):
-            measured = np.isfinite(epochs["new_sound_distance"])
-            self.new_sounds.set_curve("distance", epochs["x"][measured], epochs["new_sound_distance"][measured])
+            plotted = np.isfinite(epochs["new_sound_distance"])
+            self.new_sounds.set_curve("distance", epochs["x"][plotted], epochs["new_sound_distance"][plotted])
         self._redraw_monitor()
         self._show_summary()
         self._show_hint()
@@ -439,8 +441,8 @@ class PlotsPanel(Panel):
         self._show_chosen()
         self.mark_changed()
         if is_shown:
-            shown = self._slots[self._monitor if name == "monitor" else name]
-            QTimer.singleShot(0, shown, lambda: self._area.ensureWidgetVisible(shown))
+            slot = self._slots[self._monitor if name == "monitor" else name]
+            QTimer.singleShot(0, slot, lambda: self._area.ensureWidgetVisible(slot))
 
     def _on_log_toggled(self, is_log: bool) -> None:
         for _, plot in self._all_built():

@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from distill.gui.plots.curve_drawing import Curve
 from distill.gui.plots.curve_style import CurveStyle
-from distill.gui.plots.header_and_legend import LegendEntry, PlotHeader
+from distill.gui.plots.header import PlotHeader
+from distill.gui.plots.legend import LegendEntry
 from distill.gui.plots.marks.mark_texts import preview_text
 from distill.gui.plots.marks.marks_overlay import STRIP, Cursor, Overlay
 from distill.gui.plots.plot_view import PlotView, make_right_axis
@@ -86,7 +87,7 @@ class Plot(QWidget):
         self._set_texts(help)
         self._item, self._box = self.widget.getPlotItem(), self.widget.box
         self._box.value_range = self._value_range
-        self._box.least_share = lambda: 0.0 if self._is_log else self._least_share
+        self._box.least_view_share = lambda: 0.0 if self._is_log else self._least_share
         self.references = References(self._item)
         self._right: Any = make_right_axis(self.widget) if any(style.is_right for style in curves) else None
         self.curves = {style.name: self._make_curve(style) for style in curves}

@@ -31,31 +31,31 @@ class PlotBox(pg.ViewBox):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__(enableMenu=False)
-        self._free = 0
+        self._free_pixels = 0
         #: Returns the range of values to show, or None for that of everything drawn.
         self.value_range: Callable[[], tuple[float, float] | None] = lambda: None
         #: Returns the share of the highest value that the range spans at least.
-        self.least_share: Callable[[], float] = lambda: 0.0
+        self.least_view_share: Callable[[], float] = lambda: 0.0
 
     def keep_free(self, height: int) -> None:
         """Keep so many pixels at the bottom free of curves."""
-        if height != self._free:
-            self._free = height
+        if height != self._free_pixels:
+            self._free_pixels = height
             self.queueUpdateAutoRange()
 
     def childrenBounds(self, *args: Any, **kwargs: Any) -> Any:
         """Return the ranges that show all curves, but for outliers."""
-        x_range, y_range = super().childrenBounds(*args, **kwargs)
-        wanted = self.value_range()
-        if y_range is not None and wanted is not None:
-            y_range = [max(y_range[0], wanted[0]), min(y_range[1], wanted[1])]
-            missing = self.least_share() * abs(y_range[1]) - (y_range[1] - y_range[0])
-            if missing > 0:  # a small change must not look like a large one
-                y_range = [y_range[0] - missing / 2, y_range[1] + missing / 2]
-        if self._free and y_range is not None:
-            share = min(0.3, self._free / max(1.0, self.height()))
-            y_range = [y_range[0] - (y_range[1] - y_range[0]) * share / (1 - share), y_range[1]]
-        return [x_range, y_range]
+        x_view, y_view = super().childrenBounds(*args, **kwargs)
+        value_range = self.value_range()
+        if y_view is not None and value_range is not None:
+            y_view = [max(y_view[0], value_range[0]), min(y_view[1], value_range[1])]
+            missing_height = self.least_view_share() * abs(y_view[1]) - (y_view[1] - y_view[0])
+            if missing_height > 0:  # a small change must not look like a large one
+                y_view = [y_view[0] - missing_height / 2, y_view[1] + missing_height / 2]
+        if self._free_pixels and y_view is not None:
+            share = min(0.3, self._free_pixels / max(1.0, self.height()))
+            y_view = [y_view[0] - (y_view[1] - y_view[0]) * share / (1 - share), y_view[1]]
+        return [x_view, y_view]
 
     def wheelEvent(self, event: Any, axis: int | None = None) -> None:
         """Zoom around the pointer."""

@@ -1,6 +1,5 @@
 """Marks checkpoints, previews and interruptions on the curves."""
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +14,10 @@ from distill.gui.plots.export.save_dialog import TOPIC, CurvesExport
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.window_part import WindowPart
+from distill.runs.folder import checkpoint_epochs
 from distill.runs.loaded_run import LoadedRun
 from distill.runs.run_record import Interruption
 from distill.settings import WindowSettings
-
-_CHECKPOINT = re.compile(r"checkpoint_epoch(\d+)\.pt")
 
 #: Milliseconds from the end of an epoch until its checkpoint, written in the background, is looked for.
 LOOK_MILLISECONDS = 500
@@ -81,17 +79,17 @@ class PlotsPresenter(QObject, WindowPart):
         self._look()
 
     def _on_state_changed(self, state: RunState) -> None:
-        if state is RunState.TRAINING and any(not place.is_resumed for place in self._interruptions):
-            self._show_interruptions([replace(place, is_resumed=True) for place in self._interruptions])
+        if state is RunState.TRAINING and any(not interruption.is_resumed for interruption in self._interruptions):
+            self._show_interruptions([replace(interruption, is_resumed=True) for interruption in self._interruptions])
 
     def _show_interruptions(self, interruptions: list[Interruption]) -> None:
         self._interruptions = interruptions
         self._plots.mark_interruptions(interruptions)
 
     def _on_preview_made(self, preview: PreviewEvent) -> None:
-        known = self._previews.get(preview.epoch)
-        first = first_previews([(preview.epoch, path) for path in (known, Path(preview.audio_path)) if path])
-        if first.get(preview.epoch) != known:
+        known_preview = self._previews.get(preview.epoch)
+        first = first_previews([(preview.epoch, path) for path in (known_preview, Path(preview.audio_path)) if path])
+        if first.get(preview.epoch) != known_preview:
             self._show_previews({**self._previews, **first})
 
     def _on_preview_requested(self, epoch: int) -> None:
@@ -123,12 +121,6 @@ class PlotsPresenter(QObject, WindowPart):
         self._looking = None
         if self._looks_at == self._runs.folder:
             self._plots.mark_checkpoints(epochs)
-
-
-def checkpoint_epochs(run_dir: Path) -> list[int]:
-    """Return the epochs, which count from 0, that a run has checkpoints of.  Names alone are read: no torch here."""
-    names = (path.name for path in (run_dir / "checkpoints").glob("checkpoint_epoch*.pt"))
-    return sorted(int(match[1]) for name in names if (match := _CHECKPOINT.fullmatch(name)))
 
 
 def first_previews(sounds: Iterable[tuple[int, Path]]) -> dict[int, Path]:

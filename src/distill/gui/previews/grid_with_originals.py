@@ -5,6 +5,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStyle, QVBoxLayout, QWidget
 
 from distill.gui.previews.delegate import CELL_HEIGHT, NARROWEST, PreviewDelegate
+from distill.gui.previews.grid_texts import unbreakable_parts
 from distill.gui.previews.model import SOUND_ROLE, PreviewModel
 from distill.gui.previews.originals_model import OriginalsModel
 from distill.gui.previews.starred_rows import StarredRows
@@ -72,8 +73,8 @@ class PreviewTable(QWidget):
         # The cursor is in the strip: compare with the epoch under the grid's cursor, or the newest.
         current = self.view.currentIndex()
         row = current.row() if current.isValid() else self.rows.rowCount() - 1
-        found = self.rows.index(row, self.grid.columns.index(sound.slot)).data(SOUND_ROLE)
-        return (found, original) if found is not None else None
+        reconstruction = self.rows.index(row, self.grid.columns.index(sound.slot)).data(SOUND_ROLE)
+        return (reconstruction, original) if reconstruction is not None else None
 
     def show_playing(self) -> None:
         """Draw the originals anew, one of which may be heard or not any more."""
@@ -142,7 +143,7 @@ class PreviewTable(QWidget):
 
     def _on_columns_changed(self) -> None:
         metrics = self.strip.horizontalHeader().fontMetrics()
-        words = [word for text in self._headings() for word in _unbroken(text)]
+        words = [word for text in self._headings() for word in unbreakable_parts(text)]
         widest = max((metrics.horizontalAdvance(word) for word in words), default=0)
         self.view.fit_columns(max(NARROWEST, widest + theme.GAP))
         self._align()
@@ -216,9 +217,3 @@ class PreviewTable(QWidget):
             self.originals.refresh()
         elif sound is not None:
             self.grid.show_peaks(sound.path)
-
-
-def _unbroken(heading: str) -> list[str]:
-    """Return the parts of a heading that need their whole width: names of sounds are shortened."""
-    _name, _, state = heading.partition("\n")
-    return [state] if state else heading.rsplit(" ", 1)

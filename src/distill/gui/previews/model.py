@@ -17,7 +17,7 @@ from PySide6.QtCore import (
     Signal,
 )
 
-from distill.gui.previews.headings_and_tips import column_heading, epoch_heading, preview_name, preview_tip
+from distill.gui.previews.grid_texts import column_heading, epoch_heading, preview_name, preview_tip
 from distill.gui.previews.reconstruction_sources import PreviewSources
 from distill.gui.widgets.drag_and_drop import FileDragModel
 from distill.runs.preview_files import PreviewKind, PreviewSound, Slot
@@ -45,7 +45,7 @@ class PreviewModel(FileDragModel, QAbstractTableModel):
         self._originals: dict[Slot, PreviewSound] = {}
         self._starred: frozenset[Path] = frozenset()
         self._playing: Path | None = None
-        self._losses: dict[int, float] = {}
+        self._epoch_losses: dict[int, float] = {}
         #: Says what a column's reconstructions were made from.
         self.sources = PreviewSources(self)
         self.sources.changed.connect(self._on_sources_changed)
@@ -120,8 +120,8 @@ class PreviewModel(FileDragModel, QAbstractTableModel):
         self.dataChanged.emit(cell, cell)
 
     def _note_original(self, original: PreviewSound) -> None:
-        known = self._originals.get(original.slot)
-        if known is None or original.epoch < known.epoch:  # all are alike; the first one's picture is drawn once
+        first = self._originals.get(original.slot)
+        if first is None or original.epoch < first.epoch:  # all are alike; the first one's picture is drawn once
             self._originals[original.slot] = original
 
     def set_starred(self, starred: frozenset[Path]) -> None:
@@ -151,8 +151,8 @@ class PreviewModel(FileDragModel, QAbstractTableModel):
 
     def set_losses(self, losses: Mapping[int, float]) -> None:
         """Note the loss on held-out sounds after epochs, which count from 0: the rows say how far it has fallen."""
-        if losses != self._losses:
-            self._losses = dict(losses)
+        if losses != self._epoch_losses:
+            self._epoch_losses = dict(losses)
             if self._epochs:
                 self.headerDataChanged.emit(Qt.Orientation.Vertical, 0, len(self._epochs) - 1)
 
@@ -164,8 +164,8 @@ class PreviewModel(FileDragModel, QAbstractTableModel):
         before_row = row - 1 if before_row is None else before_row
         if before_row < 0:
             return None
-        before, now = (self._losses.get(self._epochs[n]) for n in (before_row, row))
-        return None if before is None or now is None or before <= 0 else now / before - 1
+        loss_before, loss = (self._epoch_losses.get(self._epochs[n]) for n in (before_row, row))
+        return None if loss_before is None or loss is None or loss_before <= 0 else loss / loss_before - 1
 
     # Qt's interface.
 

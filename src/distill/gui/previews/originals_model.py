@@ -6,7 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from distill.gui.previews.headings_and_tips import column_heading
+from distill.gui.previews.grid_texts import column_heading, fitted_heading
 from distill.gui.previews.model import (
     PLAYING_ROLE,
     SOUND_ROLE,
@@ -30,9 +30,9 @@ class OriginalsModel(FileDragModel, QAbstractTableModel):
     def __init__(self, grid: PreviewModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._grid = grid
-        self._is_narrow = False
-        self._room = 0
-        self._shorten: Callable[[str], str] = str
+        self._has_narrow_headings = False
+        self._heading_width = 0
+        self._shorten_name: Callable[[str], str] = str
         grid.modelAboutToBeReset.connect(self.beginResetModel)
         grid.modelReset.connect(self.endResetModel)
         grid.columnsAboutToBeInserted.connect(self._on_columns_about_to_be_inserted)
@@ -45,9 +45,9 @@ class OriginalsModel(FileDragModel, QAbstractTableModel):
 
     def fit_headings(self, is_narrow: bool, room: int, shorten: Callable[[str], str]) -> None:
         """Break a heading of one line before its number if ``is_narrow``, and shorten names to the room."""
-        if (is_narrow, room) == (self._is_narrow, self._room):
+        if (is_narrow, room) == (self._has_narrow_headings, self._heading_width):
             return
-        self._is_narrow, self._room, self._shorten = is_narrow, room, shorten
+        self._has_narrow_headings, self._heading_width, self._shorten_name = is_narrow, room, shorten
         if self.columnCount():
             self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, self.columnCount() - 1)
 
@@ -86,10 +86,7 @@ class OriginalsModel(FileDragModel, QAbstractTableModel):
             )
             if role != Qt.ItemDataRole.DisplayRole or heading is None:
                 return heading
-            name, _, state = str(heading).partition("\n")
-            if state:
-                return f"{self._shorten(name)}\n{state}"
-            return "\n".join(name.rsplit(" ", 1)) if self._is_narrow else name
+            return fitted_heading(str(heading), self._has_narrow_headings, self._shorten_name)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return self.tr("Original")
         if role == Qt.ItemDataRole.ToolTipRole:

@@ -8,8 +8,9 @@ from PySide6.QtWidgets import QLabel, QStackedWidget, QWidget
 
 from distill.config.family_catalog import FamilyInfo
 from distill.gui.previews.grid_with_originals import PreviewTable
+from distill.gui.previews.menu import PreviewMenu
 from distill.gui.previews.model import PreviewModel
-from distill.gui.previews.toolbar_and_menu import PreviewMenu, PreviewTools
+from distill.gui.previews.toolbar import PreviewTools
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets.empty_state import EmptyState
 from distill.gui.widgets.panel import Panel

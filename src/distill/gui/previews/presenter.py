@@ -13,7 +13,7 @@ from distill.files import write_whole
 from distill.gui.background.background_tasks import BackgroundTask
 from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.desktop.show_in_folder import RevealNotices, reveal
-from distill.gui.previews.headings_and_tips import epoch_text
+from distill.gui.previews.grid_texts import epoch_text
 from distill.gui.previews.panel import PreviewPanel
 from distill.gui.previews.stars import Stars
 from distill.gui.user_errors import error_text
@@ -64,8 +64,8 @@ class PreviewsPresenter(QObject, WindowPart):
         run = sound.folder.parent.name
         kind = self.tr("sound {0}") if sound.slot.is_pair else self.tr("new {0}")
         source = self._previews.grid.sources.name_of(sound)
-        what = kind.format(sound.number + 1) if source is None else Path(source).stem
-        name = f"{run} {what} {epoch_text(sound.epoch)}"
+        sound_text = kind.format(sound.number + 1) if source is None else Path(source).stem
+        name = f"{run} {sound_text} {epoch_text(sound.epoch)}"
         start = self._starts.start(self._save_folder)
         dialog = QFileDialog(self._previews.window(), self.tr("Save a copy of the sound"), str(start / f"{name}.wav"))
         dialog.setObjectName("saveCopyDialog")
@@ -87,8 +87,8 @@ class PreviewsPresenter(QObject, WindowPart):
 
         def on_failed(exc: Exception) -> None:
             reason = getattr(exc, "strerror", None) or error_text(exc).rstrip(".")
-            text = self.tr("{0} cannot be copied to {1} ({2}). Choose another folder.")
-            self._notices.notify(COPIES_TOPIC, text.format(source.name, target, reason), "error")
+            copy_failure = self.tr("{0} cannot be copied to {1} ({2}). Choose another folder.")
+            self._notices.notify(COPIES_TOPIC, copy_failure.format(source.name, target, reason), "error")
 
         task = BackgroundTask(work, self)
         task.setObjectName("saveCopy")

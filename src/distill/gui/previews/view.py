@@ -8,8 +8,8 @@ from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QKeySequenc
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
-from distill.gui.lists.play_and_star_clicks import Audition, StarClicks
 from distill.gui.lists.row_views import menu_target, set_up_sounds
+from distill.gui.lists.sound_clicks import Audition, StarClicks
 from distill.gui.previews.delegate import CELL_HEIGHT, NARROWEST, WIDEST, star_target
 from distill.gui.previews.model import SOUND_ROLE
 from distill.gui.widgets.drag_and_drop import drag_files
@@ -20,7 +20,7 @@ _ARROWS = (
     Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown,
 )  # fmt: skip
 #: Keys that this view handles before the window's shortcuts.
-_OWN_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_B, Qt.Key.Key_S)
+_PREVIEW_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_B, Qt.Key.Key_S)
 
 
 class PreviewCells(StarClicks, QTableView):
@@ -55,7 +55,7 @@ class PreviewCells(StarClicks, QTableView):
         self.horizontalHeader().setMinimumSectionSize(NARROWEST)
         self.verticalHeader().setDefaultSectionSize(CELL_HEIGHT)
         self.clicked.connect(self.entered_by_user)  # before it is heard
-        self._heard: Collection[Path] = ()
+        self._heard_previews: Collection[Path] = ()
         self._hearing = Audition(self)
         self._hearing.asked.connect(self._on_requested)
 
@@ -65,7 +65,7 @@ class PreviewCells(StarClicks, QTableView):
 
     def show_heard(self, paths: Collection[Path]) -> None:
         """Note which sounds Space stops: the one that is heard, and the one that it is compared with."""
-        self._heard = paths
+        self._heard_previews = paths
 
     def chosen_sounds(self) -> list[PreviewSound]:
         """Return what is selected, from top to bottom; the sound under the cursor if nothing is."""
@@ -92,7 +92,7 @@ class PreviewCells(StarClicks, QTableView):
     def event(self, event: QEvent) -> bool:
         """Keep the keys that this view handles from the window's shortcuts."""
         is_override = event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent)
-        if is_override and event.key() in _OWN_KEYS and not event.modifiers():  # type: ignore[attr-defined]
+        if is_override and event.key() in _PREVIEW_KEYS and not event.modifiers():  # type: ignore[attr-defined]
             event.accept()
             return True
         return super().event(event)
@@ -103,10 +103,10 @@ class PreviewCells(StarClicks, QTableView):
             self.copying_requested.emit()
         elif event.key() == Qt.Key.Key_Space and not event.modifiers():
             sound = self.current_sound()
-            self._hearing.take_space(event, sound is not None and sound.path in self._heard)
-        elif event.key() in _OWN_KEYS and not event.modifiers():
+            self._hearing.take_space(event, sound is not None and sound.path in self._heard_previews)
+        elif event.key() in _PREVIEW_KEYS and not event.modifiers():
             if not event.isAutoRepeat():
-                self._on_own_key(event.key())
+                self._on_preview_key(event.key())
         elif event.key() in _ARROWS:
             before = self.currentIndex()
             self._walk(event)
@@ -117,7 +117,7 @@ class PreviewCells(StarClicks, QTableView):
     def keyboardSearch(self, _search: str) -> None:
         """Do not search by typing: the cells have no text."""
 
-    def _on_own_key(self, key: int) -> None:
+    def _on_preview_key(self, key: int) -> None:
         if key == Qt.Key.Key_B:
             self.comparing_requested.emit()
         elif sounds := [s for s in self.chosen_sounds() if s.kind is not PreviewKind.ORIGINAL]:
@@ -137,9 +137,9 @@ class PreviewCells(StarClicks, QTableView):
     def starred_at(self, position: QPoint) -> PreviewSound | None:
         """Return the sound whose star is at a position; originals have none."""
         index = self.indexAt(position)
-        sound = _sound(index)
-        can_have_one = sound is not None and sound.kind is not PreviewKind.ORIGINAL
-        return sound if can_have_one and star_target(self.visualRect(index)).contains(position) else None
+        preview = _sound(index)
+        has_star_target = preview is not None and preview.kind is not PreviewKind.ORIGINAL
+        return preview if has_star_target and star_target(self.visualRect(index)).contains(position) else None
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Request the menu at the mouse, or at the cursor if a key opened it."""
@@ -177,8 +177,8 @@ class PreviewView(PreviewCells):
     def __init__(self) -> None:
         super().__init__()
         self.horizontalHeader().hide()
-        self._narrowest = NARROWEST
-        self._follows = True
+        self._narrowest_column = NARROWEST
+        self._follows_newest = True
         bar = self.verticalScrollBar()
         bar.valueChanged.connect(self._on_scrolled)
         bar.rangeChanged.connect(self._on_range_changed)
@@ -186,14 +186,14 @@ class PreviewView(PreviewCells):
     def show_newest(self) -> None:
         """Go to the newest epoch, and follow the next ones."""
         self.scrollToBottom()
-        self._follows = True
+        self._follows_newest = True
 
     def fit_columns(self, narrowest: int | None = None) -> None:
         """Divide the width among the columns; below their minimum the view scrolls."""
-        self._narrowest = narrowest or self._narrowest
+        self._narrowest_column = narrowest or self._narrowest_column
         count = self.model().columnCount() if self.model() is not None else 0
         if count:
-            width = max(self._narrowest, min(WIDEST, self.viewport().width() // count))
+            width = max(self._narrowest_column, min(WIDEST, self.viewport().width() // count))
             if width != self.horizontalHeader().defaultSectionSize():
                 self.horizontalHeader().setDefaultSectionSize(width)
                 self.updateGeometries()  # the header alone leaves a scroll bar that has nothing to scroll
@@ -216,11 +216,11 @@ class PreviewView(PreviewCells):
             cells = (self.model().index(row, column) for column in range(self.model().columnCount()))
             first = next((cell for cell in cells if _sound(cell) is not None), None)
             if first is not None:
-                has_scrolling, was_following = self.hasAutoScroll(), self._follows
+                has_scrolling, was_following = self.hasAutoScroll(), self._follows_newest
                 self.setAutoScroll(False)
                 self.selectionModel().setCurrentIndex(first, QItemSelectionModel.SelectionFlag.NoUpdate)
                 self.setAutoScroll(has_scrolling)
-                self._follows = was_following
+                self._follows_newest = was_following
         super().focusInEvent(event)
 
     def _walk(self, event: QKeyEvent) -> None:
@@ -230,10 +230,10 @@ class PreviewView(PreviewCells):
             super()._walk(event)
 
     def _on_scrolled(self, value: int) -> None:
-        self._follows = value == self.verticalScrollBar().maximum()
+        self._follows_newest = value == self.verticalScrollBar().maximum()
 
     def _on_range_changed(self, _lowest: int, highest: int) -> None:
-        if not self._follows:
+        if not self._follows_newest:
             return
         bar = self.verticalScrollBar()
         if self.currentIndex().isValid():

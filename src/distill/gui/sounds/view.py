@@ -18,7 +18,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractItemView, QMenu, QStyleOptionViewItem, QTableView
 
 from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, help_of_actions, native
-from distill.gui.lists.play_and_star_clicks import Audition
+from distill.gui.lists.sound_clicks import Audition
 from distill.gui.sounds.cell_delegates import NameDelegate, PlainDelegate, WaveformDelegate
 from distill.gui.sounds.columns import Column, SoundColumns
 from distill.gui.sounds.model import ROW_ROLE, AnyIndex, FilteredSounds

@@ -78,14 +78,14 @@ class FlowBox(QWidget):
     def _arrange(self, rect: QRect, is_trial: bool) -> int:
         """Lay out row by row, each widget in the middle of its row's height; return the height of all rows."""
         rows: list[list[tuple[QWidget, QSize]]] = [[]]
-        room = rect.width()
+        row_width_left = rect.width()
         for widget in self._shown():
             size = _size(widget)
-            if rows[-1] and size.width() > room:
+            if rows[-1] and size.width() > row_width_left:
                 rows.append([])
-                room = rect.width()
+                row_width_left = rect.width()
             rows[-1].append((widget, size))
-            room -= size.width() + self._gap
+            row_width_left -= size.width() + self._gap
         y = rect.y()
         for row in rows:
             height = max((size.height() for _, size in row), default=0)

@@ -71,9 +71,9 @@ class NoticeBar(QFrame):
         self._action.clicked.connect(self._on_action)
         self._all = self._button("allNoticesButton", "", self.show_all)
         self._all.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        room = self._all.sizePolicy()
-        room.setRetainSizeWhenHidden(True)  # whether the text fits must not depend on it
-        self._all.setSizePolicy(room)
+        size_policy = self._all.sizePolicy()
+        size_policy.setRetainSizeWhenHidden(True)  # whether the text fits must not depend on it
+        self._all.setSizePolicy(size_policy)
         self._close = self._button("dismissNotice", self.tr("Dismiss this notice"), self._dismiss)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(theme.GAP, 1, theme.HALF, 1)
@@ -131,13 +131,13 @@ class NoticeBar(QFrame):
         """List all notices in full, the newest first, until something else is clicked."""
         if not self._notices or self._list is not None:
             return
-        shown = _NoticeList(self)
-        shown.chosen.connect(self._answer)
-        shown.dismissed.connect(self.forget)
-        shown.closed.connect(self._on_list_closed)
-        self._list = shown
-        shown.show_notices(self._notices)
-        shown.show()
+        notice_list = _NoticeList(self)
+        notice_list.chosen.connect(self._answer)
+        notice_list.dismissed.connect(self.forget)
+        notice_list.closed.connect(self._on_list_closed)
+        self._list = notice_list
+        notice_list.show_notices(self._notices)
+        notice_list.show()
 
     def changeEvent(self, event: QEvent) -> None:
         """Draw the icons in the colours of the new theme."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
-#: Joiners within words and pictures; all other characters that format text are written out.
-_JOINERS = "\u200c\u200d"
+#: Line ends, and joiners within words and pictures; all other characters that format text are written out.
+_KEPT_IN_LABELS = "\n\u200c\u200d"
 #: A common beginning of all names is hidden only if it is at least this long.
 _SHORTEST_PREFIX = 4
 #: Most characters of a name in a menu.
@@ -37,7 +37,7 @@ def _readable(character: str) -> str:
     category = unicodedata.category(character)
     if category == "Cs":
         return "\ufffd"
-    if category in ("Cc", "Cf", "Zl", "Zp") and character != "\n" and character not in _JOINERS:
+    if category in ("Cc", "Cf", "Zl", "Zp") and character not in _KEPT_IN_LABELS:
         return character.encode("unicode_escape").decode()
     return character
 

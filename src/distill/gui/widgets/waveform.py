@@ -45,42 +45,44 @@ def draw_waveform(
     width, height = round(area.right()) - left, round(area.bottom()) - top
     if width < 1 or height < 1 or not len(peaks):
         return
-    image = _images.get(peaks, width, height, QColor(color).rgba(), muted, fills)
+    image = _waveform_images.get(peaks, width, height, QColor(color).rgba(), muted, fills)
     image.setDevicePixelRatio(scale)
     corner, _ = to_pixels.inverted()
     painter.drawImage(corner.map(QPointF(left, top)), image)
 
 
-class _Images:
+class _WaveformImages:
     """A cache of drawn waveforms: a list paints its rows again and again."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int | bool, ...], tuple[NDArray[np.float32], QImage]] = {}
-        self._bytes = 0
+        self._images: dict[tuple[int | bool, ...], tuple[NDArray[np.float32], QImage]] = {}
+        self._image_bytes = 0
 
     def get(
         self, peaks: "NDArray[np.float32]", width: int, height: int, color: int, muted: bool, fills: bool
     ) -> QImage:
         key = (id(peaks), width, height, color, muted, fills)
-        known = self._known.pop(key, None)
-        if known is None:
-            known = peaks, _drawn(peaks, width, height, QColor.fromRgba(color), muted, fills)
-            self._bytes += known[1].sizeInBytes()
-        self._known[key] = known  # with the peaks: an id is unique only while its object exists
-        while self._bytes > _MOST_IMAGE_BYTES and len(self._known) > 1:
-            self._bytes -= self._known.pop(next(iter(self._known)))[1].sizeInBytes()
-        return known[1]
+        cached = self._images.pop(key, None)
+        if cached is None:
+            cached = peaks, _waveform_image(peaks, width, height, QColor.fromRgba(color), muted, fills)
+            self._image_bytes += cached[1].sizeInBytes()
+        self._images[key] = cached  # with the peaks: an id is unique only while its object exists
+        while self._image_bytes > _MOST_IMAGE_BYTES and len(self._images) > 1:
+            self._image_bytes -= self._images.pop(next(iter(self._images)))[1].sizeInBytes()
+        return cached[1]
 
 
-_images = _Images()
+_waveform_images = _WaveformImages()
 
 
-def _drawn(peaks: "NDArray[np.float32]", width: int, height: int, color: QColor, muted: bool, fills: bool) -> QImage:
+def _waveform_image(
+    peaks: "NDArray[np.float32]", width: int, height: int, color: QColor, muted: bool, fills: bool
+) -> QImage:
     """Draw peaks, one line for each column of pixels; there is at least one peak."""
     import numpy as np  # not needed for the first frame of the window
 
     opacity = color.alphaF() * (_MUTED_OPACITY if muted else 1.0)
-    covered = _coverage(_columns(peaks, width), height, fills)
+    covered = _pixel_coverage(_pixel_columns(peaks, width), height, fills)
     alpha = np.ascontiguousarray(np.round(covered * (255 * opacity)), np.uint8).astype(np.uint32)
     red, green, blue = (alpha * part // 255 for part in (color.red(), color.green(), color.blue()))
     pixels = np.asarray(alpha << 24 | red << 16 | green << 8 | blue, np.uint32)  # premultiplied
@@ -88,20 +90,21 @@ def _drawn(peaks: "NDArray[np.float32]", width: int, height: int, color: QColor,
     return image.copy()  # the image itself does not own the buffer
 
 
-def _columns(peaks: "NDArray[np.float32]", width: int) -> "NDArray[np.float32]":
+def _pixel_columns(peaks: "NDArray[np.float32]", width: int) -> "NDArray[np.float32]":
     """Return peaks for as many stretches as there are columns of pixels, ``[width, 2]``."""
     import numpy as np
 
     count = len(peaks)
     if width >= count:  # a column between two stretches is interpolated
-        at = np.linspace(0, count - 1, width)
-        return np.stack([np.interp(at, np.arange(count), peaks[:, side]) for side in (0, 1)], axis=1)
-    starts = np.arange(width) * count // width
-    low, high = np.minimum.reduceat(peaks[:, 0], starts), np.maximum.reduceat(peaks[:, 1], starts)
-    return np.stack([low, high], axis=1)
+        columns = np.linspace(0, count - 1, width)
+        return np.stack([np.interp(columns, np.arange(count), peaks[:, side]) for side in (0, 1)], axis=1)
+    column_starts = np.arange(width) * count // width
+    lowest = np.minimum.reduceat(peaks[:, 0], column_starts)
+    highest = np.maximum.reduceat(peaks[:, 1], column_starts)
+    return np.stack([lowest, highest], axis=1)
 
 
-def _coverage(columns: "NDArray[np.float32]", height: int, fills: bool) -> "NDArray[np.float32]":
+def _pixel_coverage(columns: "NDArray[np.float32]", height: int, fills: bool) -> "NDArray[np.float32]":
     """Return how much of each pixel a waveform covers, ``[height, width]`` from 0 to 1.  Silence is a thin line."""
     import numpy as np
 

@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 TOPIC = "error"
 
 #: Most errors in one dialog: a broken timer raises thirty in a second.
-MOST_IN_ONE = 20
+MOST_IN_DIALOG = 20
 
 
 class ReportWatcher(QObject):
     """Passes the reports of `distill.diagnostics` from any thread to the window's thread."""
 
-    _crossed = Signal(object)
+    _report_received = Signal(object)
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__()
         self._window = window
-        self._told: set[str] = set()
-        self._in_dialog = 0
+        self._told_summaries: set[str] = set()
+        self._errors_in_dialog = 0
         self.dialog: CrashDialog | None = None
-        self._crossed.connect(self._on_crossed)
-        self._unsubscribe = diagnostics.subscribe(self._crossed.emit)
+        self._report_received.connect(self._on_report_received)
+        self._unsubscribe = diagnostics.subscribe(self._report_received.emit)
 
     def close(self) -> None:
         """Unsubscribe, and close the dialog."""
@@ -42,26 +42,26 @@ class ReportWatcher(QObject):
         if self.dialog is not None:
             self.dialog.close()
 
-    def _on_crossed(self, report: diagnostics.Report) -> None:
+    def _on_report_received(self, report: diagnostics.Report) -> None:
         if report.is_expected:  # a user error that nobody has shown where it happened
             self._window.notices.notify(TOPIC, report.summary, "error")
-        elif report.summary in self._told or not self._window.isVisible():
+        elif report.summary in self._told_summaries or not self._window.isVisible():
             text = self.tr("Something unexpected went wrong: {0}. The details are in {1}")
             self._window.notices.notify(TOPIC, text.format(report.summary.rstrip("."), diagnostics.log_file()), "error")
         elif self.dialog is not None:
-            self._told.add(report.summary)
-            self._in_dialog += 1
-            if self._in_dialog < MOST_IN_ONE:
+            self._told_summaries.add(report.summary)
+            self._errors_in_dialog += 1
+            if self._errors_in_dialog < MOST_IN_DIALOG:
                 self.dialog.add(report)
         else:
-            self._told.add(report.summary)
+            self._told_summaries.add(report.summary)
             self._open(report)
 
     def _open(self, report: diagnostics.Report) -> None:
         # Here, so that the first frame need not wait for it; the menus have imported most of it by now.
         from distill.gui.help.crash_dialog import CrashDialog
 
-        self._in_dialog = 1
+        self._errors_in_dialog = 1
         self.dialog = CrashDialog(report, self._window.is_training, self._window)
         self.dialog.quit_requested.connect(self._window.quit_now)
         self.dialog.log_folder_requested.connect(lambda: reveal(diagnostics.log_file(), self._window))

@@ -1,4 +1,4 @@
-"""The main window: its frame first, then the other parts; how it closes.
+"""The main window: its frame first, then the other parts; what is dropped on it.
 
 Panels show data and emit what the user requests; they know neither the engine nor each other.  Presenters carry the
 requests out and give the results back.
@@ -11,7 +11,7 @@ most of our own modules, which takes longer than everything before.  ``MainWindo
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,16 +20,12 @@ from PySide6.QtCore import QByteArray, QEvent, QObject, QPoint, QSize, Qt, QTime
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPaintEvent, QSessionManager
 from PySide6.QtWidgets import QApplication, QMainWindow
 
-from distill import diagnostics
-from distill.gui.background.background_tasks import end_tasks
-from distill.gui.engine.run_state import RunState
-from distill.gui.user_errors import is_user_error
 from distill.gui.widgets import theme
 from distill.gui.widgets.drag_and_drop import accept_copy, dropped_paths
 from distill.gui.widgets.plain_text import make_plain
+from distill.gui.window.closing import WindowClosing, run_all
 from distill.gui.window.layout import Frame
 from distill.gui.window.page_switch import MODELS, TRAINING
-from distill.gui.window.quit_question import QuitQuestion, unsaved_text
 from distill.gui.window.settings_damage import damage_text
 from distill.models.file_format import SUFFIX
 from distill.settings import WindowSettings
@@ -47,9 +43,6 @@ SMALLEST_SIZE, FIRST_SIZE = theme.SMALLEST_SIZE, (1280, 800)
 
 #: Shift of the window of another running Distill, so that it does not cover the first one exactly.
 INSTANCE_SHIFT = 36
-
-#: Topic of the notice about work that cannot be saved at closing.
-CLOSE_TOPIC = "closing"
 
 
 def first_size(available: QSize) -> QSize:
@@ -93,17 +86,14 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.settings = settings
         self.engine, self.player = engine, player
-        self._is_painted = self._is_complete = self._is_closing = False
-        self._asks_before_closing = True
-        self._is_session_ending = False
-        self._has_warned = False  # that something cannot be saved; closing again closes all the same
-        self._question: QuitQuestion | None = None
+        self._is_painted = self._is_complete = False
         self.menuBar().addMenu(" ")  # keeps its height until the menus come
         self.frame = Frame(self)
         self.thumbnails, self.browser, self.controls = self.frame.thumbnails, self.frame.browser, self.frame.controls
         self.transport, self.notices, self.tabs = self.frame.transport, self.frame.notices, self.frame.tabs
         self.center, self.splitter, self.pages = self.frame.center, self.frame.splitter, self.frame.pages
         self.setCentralWidget(self.frame)
+        self._closing = WindowClosing(self, self.frame, self.save_settings)
         self.setMinimumSize(_roomy(SMALLEST_SIZE))
         self.resize(first_size(self.screen().availableSize()))
         theme.apply_style_sheet(self)
@@ -147,7 +137,7 @@ class MainWindow(QMainWindow):
 
     def quit_now(self) -> None:
         """Close without asking; a training is stopped with a checkpoint first."""
-        self._asks_before_closing = False
+        self._closing.asks_first = False
         self.close()
 
     def save_settings(self) -> None:
@@ -172,7 +162,7 @@ class MainWindow(QMainWindow):
 
         yield
         self._adopt((yield from composition.compose(self.frame, self.engine, self.player, self)))
-        _run_all([partial(part.restore, self.settings) for part in self.parts.all], "restoring the window")
+        run_all([partial(part.restore, self.settings) for part in self.parts.all], "restoring the window")
         make_plain(self)
         self._is_complete = True
         QApplication.instance().removeEventFilter(self)  # type: ignore[union-attr]
@@ -192,7 +182,7 @@ class MainWindow(QMainWindow):
         updates = parts.updates.changed
         for signal in (self.runs.run_changed, self.runs.settings.changed, self.sounds.exclusions_settled, updates):
             signal.connect(self.save_settings)
-        self.runs.bridge.state_changed.connect(self._on_run_state_changed)
+        self._closing.take_parts(parts)
         self.ready.connect(self._on_ready)
         make_menus(self, self.frame, parts, self.open_folder)
 
@@ -232,8 +222,7 @@ class MainWindow(QMainWindow):
         """
         if event.type() in (QEvent.Type.MouseButtonPress, QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride):
             self.complete()
-            if self._is_session_ending:
-                self._is_session_ending, self._asks_before_closing = False, True
+            if self._closing.forget_session_end():
                 QApplication.instance().removeEventFilter(self)  # type: ignore[union-attr]
         return super().eventFilter(watched, event)
 
@@ -286,91 +275,25 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Close; a running training is first stopped with a checkpoint, after asking the user."""
         self.complete()  # it knows how to save and to end
-        if not self._is_complete:  # building it has failed, which has been reported
+        if self._is_complete and not self._closing.closes_now():
+            event.ignore()
+        else:
             event.accept()
-            return
-        if self.runs.bridge.is_running:
-            event.ignore()
-            if self._is_closing:  # closed again while the last step is still being computed
-                return
-            if self._asks_before_closing:
-                self._ask_before_closing()
-            else:
-                self._stop_and_close()
-            return
-        if not self._flush():
-            self._is_closing = False
-            event.ignore()
-            return
-        self._shut_down()
-        event.accept()
-
-    def _flush(self) -> bool:
-        """Save what the user has typed; return whether the window may close.
-
-        What cannot be saved keeps the window open once, with the reason, unless nobody can be asked.
-        """
-        errors = _run_all([part.flush for part in self.parts.all])
-        expected = [error for error in errors if is_user_error(error)]
-        if not expected or self._has_warned or not self._asks_before_closing:
-            return True
-        self._has_warned = True
-        self.notices.notify(CLOSE_TOPIC, unsaved_text(expected[0]), "error")
-        return False
-
-    def _shut_down(self) -> None:
-        """End all that runs; each step is taken, whatever happens in another."""
-        steps: list[Callable[[], object]] = [self.save_settings, self.notices.forget_all]
-        steps += [part.close for part in self.parts.all]
-        steps += [self.frame.thumbnails.close, lambda: end_tasks(self)]
-        _run_all(steps)
 
     def wait_for_engine(self) -> None:
         """Wait for the import of the engine, if it has begun: ending the program during it can crash."""
         if self._is_complete:
             self.parts.engine_loader.wait()
 
-    def _ask_before_closing(self) -> None:
-        if self._question is None:
-            self._question = QuitQuestion(self, self.runs.bridge.state)
-            self._question.finished.connect(self._on_answered)
-            self._question.open()  # not exec: the training's events are still shown
-
-    def _on_answered(self, _result: int) -> None:
-        question, self._question = self._question, None
-        if question is not None:
-            is_agreed = question.is_agreed()
-            question.deleteLater()
-            if is_agreed:
-                self._stop_and_close()
-
-    def _stop_and_close(self) -> None:
-        self._is_closing = True
-        if self.runs.bridge.is_running:
-            self.runs.bridge.stop()
-        else:
-            self.close()
-
-    def _on_run_state_changed(self, state: RunState) -> None:
-        if self._question is not None:
-            self._question.ask_about(state)
-        if state is not RunState.IDLE or not self._is_closing:
-            return
-        if self.runs.bridge.unsaved_model is not None and self._asks_before_closing:
-            self._is_closing = False  # it is offered next
-        else:
-            self.close()
-
     def _on_session_end(self, _manager: QSessionManager) -> None:
         self.end_session()
 
     def end_session(self) -> None:
         """Save everything before the system ends the session; there is no time for questions."""
-        self._asks_before_closing = False
+        self._closing.asks_first = False
         self.complete()
-        self._is_session_ending = True
         QApplication.instance().installEventFilter(self)  # type: ignore[union-attr]
-        _run_all([self.runs.bridge.stop_and_wait, *(part.flush for part in self.parts.all), self.save_settings])
+        self._closing.end_session()
 
 
 def _import_pyqtgraph() -> None:
@@ -386,15 +309,3 @@ def _import_pyqtgraph() -> None:
         import pyqtgraph  # noqa: F401
     finally:
         del sys.modules[name]
-
-
-def _run_all(steps: Sequence[Callable[[], object]], doing: str = "closing the window") -> list[Exception]:
-    """Call every function, also after one has failed; report the errors and return them."""
-    errors = []
-    for step in steps:
-        try:
-            step()
-        except Exception as exc:  # boundary: the other steps must be taken
-            diagnostics.report(exc, doing, is_expected=is_user_error(exc))
-            errors.append(exc)
-    return errors

@@ -15,19 +15,19 @@ _LINE_MARGIN, _LINE_BELOW = 14, 5
 class _PageButton(QToolButton):
     """A button of the switch; a line under its text shows the progress of what runs on its page."""
 
-    progress: float | None = None
+    page_progress: float | None = None
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the button and the line."""
         super().paintEvent(event)
-        if self.progress is not None:
-            room = QRectF(self.rect()).adjusted(_LINE_MARGIN, 0, -_LINE_MARGIN, 0)
-            room.setTop(room.bottom() - _LINE_BELOW)
-            room.setHeight(2)
+        if self.page_progress is not None:
+            page_line = QRectF(self.rect()).adjusted(_LINE_MARGIN, 0, -_LINE_MARGIN, 0)
+            page_line.setTop(page_line.bottom() - _LINE_BELOW)
+            page_line.setHeight(2)
             painter = QPainter(self)
-            painter.fillRect(room, QColor(theme.colors().border_strong))
-            room.setWidth(room.width() * min(1.0, self.progress))
-            painter.fillRect(room, QColor(theme.colors().accent))
+            painter.fillRect(page_line, QColor(theme.colors().border_strong))
+            page_line.setWidth(page_line.width() * min(1.0, self.page_progress))
+            painter.fillRect(page_line, QColor(theme.colors().accent))
 
 
 class PageSwitch(QWidget):
@@ -81,7 +81,7 @@ class PageSwitch(QWidget):
         """Show under *Training* how far the training is, from 0 to 1, and in words; None for no training."""
         button = self._group.button(TRAINING)
         assert isinstance(button, _PageButton)
-        if share != button.progress:
-            button.progress = share
+        if share != button.page_progress:
+            button.page_progress = share
             button.update()
         button.setAccessibleDescription(text)

@@ -135,8 +135,8 @@ class InstanceServer(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._socket: socket.socket | None = None
-        self._file: Path | None = None
-        self._key = ""
+        self._socket_or_port_file: Path | None = None
+        self._window_key = ""
         self._connections: dict[socket.socket, tuple[QSocketNotifier, bytearray]] = {}
         self._notifier: QSocketNotifier | None = None
 
@@ -161,10 +161,10 @@ class InstanceServer(QObject):
             self._notifier.setEnabled(False)
         if self._socket is not None:
             self._socket.close()
-        if self._file is not None:
+        if self._socket_or_port_file is not None:
             with suppress(OSError):  # the folder has become read-only; the next window replaces it
-                self._file.unlink(missing_ok=True)
-        self._socket = self._file = self._notifier = None
+                self._socket_or_port_file.unlink(missing_ok=True)
+        self._socket = self._socket_or_port_file = self._notifier = None
 
     def _bound(self) -> socket.socket:
         path = _socket_file()
@@ -173,13 +173,13 @@ class InstanceServer(QObject):
             listening = socket.socket(socket.AF_UNIX)
             listening.bind(os.fspath(path))
             path.chmod(0o600)
-            self._file = path
+            self._socket_or_port_file = path
             return listening
         listening = socket.socket(socket.AF_INET)
         listening.bind(("127.0.0.1", 0))
-        self._key, self._file = secrets.token_hex(), _port_file()
-        write_json(self._file, {"port": listening.getsockname()[1], "key": self._key})
-        self._file.chmod(0o600)
+        self._window_key, self._socket_or_port_file = secrets.token_hex(), _port_file()
+        write_json(self._socket_or_port_file, {"port": listening.getsockname()[1], "key": self._window_key})
+        self._socket_or_port_file.chmod(0o600)
         return listening
 
     def _on_connection(self) -> None:
@@ -212,17 +212,17 @@ class InstanceServer(QObject):
         path: Path | None = None
         try:
             message = json.loads(line)
-            known = secrets.compare_digest(str(message["key"]), self._key)
+            has_window_key = secrets.compare_digest(str(message["key"]), self._window_key)
             path = Path(message["open"]) if message["open"] else None
-            if known and message.get("activation"):
+            if has_window_key and message.get("activation"):
                 os.environ[_ACTIVATION] = str(message["activation"])  # read by Qt when the window is activated
-            if known:
+            if has_window_key:
                 connection.sendall(_ANSWER)
         except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
             log.info("a second start has sent what cannot be read: %s", error)
-            known = False
+            has_window_key = False
         self._end(connection)
-        if known:
+        if has_window_key:
             self.requested.emit(path)
 
     def _end(self, connection: socket.socket) -> None:

@@ -135,8 +135,8 @@ class ExportPresenter(QObject):
     def export_kit(self, folder: Path, plan: KitPlan) -> None:
         """Write the sounds of the pads as a kit into a new folder; if there is one of that name, a number follows."""
         self._plan = plan
-        held = {number: pad.sound for number, pad in enumerate(self._page.pads.pads, 1) if pad.sound is not None}
-        session, engine, pads, sounds = self._session, self._engine, tuple(held), tuple(held.values())
+        pad_sounds = {number: pad.sound for number, pad in enumerate(self._page.pads.pads, 1) if pad.sound is not None}
+        session, engine, pads, sounds = self._session, self._engine, tuple(pad_sounds), tuple(pad_sounds.values())
         progress = self.tr("Kit: {0} of {1}. Esc stops.")
 
         def work(notify: Callable[[Any], None], cancel: threading.Event) -> WrittenKit:

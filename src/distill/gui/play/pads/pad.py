@@ -173,8 +173,9 @@ class Pad(QToolButton):
         """Return the lines, up to two, that the pad has room for to show a name."""
         metrics, inner = QFontMetrics(self._small_font(), self), self._inner()
         rows = min(2, inner.height() // metrics.height() // 2)
-        first, rest = _broken(readable(name), metrics, inner.width()) if rows == 2 else ("", readable(name))
-        lines = (first, metrics.elidedText(rest, mode, inner.width()))
+        name = readable(name)
+        first_line, name_end = _broken_name(name, metrics, inner.width()) if rows == 2 else ("", name)
+        lines = (first_line, metrics.elidedText(name_end, mode, inner.width()))
         return tuple(filter(None, lines)) if rows else ()
 
     def _inner(self) -> QRect:
@@ -296,11 +297,11 @@ def _dragged_file(event: QDropEvent) -> Path | None:
     return next((path for path in paths if path.suffix.lower() in SOUND_SUFFIXES), None)
 
 
-def _broken(name: str, metrics: QFontMetrics, width: int) -> tuple[str, str]:
+def _broken_name(name: str, metrics: QFontMetrics, width: int) -> tuple[str, str]:
     """Break a name behind the last word that fits into a line; one whose first word does not fit is left whole."""
     fitting = next((n for n in range(len(name), 0, -1) if metrics.horizontalAdvance(name[:n]) <= width), 0)
     if fitting == len(name):
         return "", name
     behind = max(name.rfind(mark, 0, fitting) + 1 for mark in _WORD_ENDS)
-    at = max(behind, name.rfind(" ", 0, fitting + 1) + 1)  # the space itself need not fit
-    return name[:at].rstrip(), name[at:].lstrip()
+    line_end = max(behind, name.rfind(" ", 0, fitting + 1) + 1)  # the space itself need not fit
+    return name[:line_end].rstrip(), name[line_end:].lstrip()

@@ -69,12 +69,12 @@ class PadFilling(QObject):
 
         New ones lie between dots: at a dot, the model gives back the sound that it knows.
         """
-        shown = map_view.shown
-        if shown is None:
+        shown_map = map_view.shown
+        if shown_map is None:
             return
         selected = map_view.selected[:COUNT]
-        positions = [shown.positions[chunk] for chunk in selected]
-        positions = positions or [shown.between_chunks(chunk) for chunk in shown.spread_chunks(COUNT)]
+        positions = [shown_map.positions[chunk] for chunk in selected]
+        positions = positions or [shown_map.between_chunks(chunk) for chunk in shown_map.spread_chunks(COUNT)]
         session = self._session
         step = PadStep(translate("PlayPresenter", "Fill the Pads from the Map"))
 

@@ -1,12 +1,13 @@
-"""The sixteen pads in their grid: which ones are pressed, filled, exchanged."""
+"""The sixteen pads in their grid: which ones are pressed, filled, exchanged; and the panel with buttons below them."""
 
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QGridLayout,
+    QHBoxLayout,
     QWidget,
 )
 
@@ -16,9 +17,13 @@ from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
 from distill.gui.play.pads.pad import Pad
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
+from distill.gui.widgets.buttons import ActionButton
+from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.plain_text import short_names
 
 COUNT, _COLUMNS = PADS, 4
+
+translate = QCoreApplication.translate
 
 
 class PadGrid(QWidget):
@@ -168,3 +173,42 @@ def scan_code_of(event: QKeyEvent) -> int:
     """Return the number of a key, whatever it types; 0 where the system does not say it."""
     code = event.nativeScanCode()
     return code if code > 1 else event.nativeVirtualKey()  # on macOS the former is always 1
+
+
+class PadPanel(Panel):
+    """The grid of pads, and below it the buttons that fill the pads and export them as a kit."""
+
+    filling_requested = Signal()
+    kit_requested = Signal()
+
+    def __init__(self, pads: PadGrid) -> None:
+        super().__init__(translate("PlayPage", "Pads"))
+        self._pads = pads
+        self.title.hide()  # the tab has it
+        self.detail.hide()
+        self.fill_pads = ActionButton(translate("PlayPage", "Fill from the map"))
+        self.fill_pads.setObjectName("fillPadsButton")
+        self.fill_pads.setToolTip(translate("PlayPage", "Put 16 generated sounds from all over the map on the pads."))
+        self.fill_pads.clicked.connect(self.filling_requested)
+        self.export_kit = ActionButton(translate("PlayPage", "Export kit…"))
+        self.export_kit.setObjectName("exportKitButton")
+        self.export_kit.setToolTip(
+            translate("PlayPage", "Write the pads as a kit for samplers: WAV files, SFZ, DecentSampler.")
+        )
+        self.export_kit.clicked.connect(self.kit_requested)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.fill_pads)
+        buttons.addStretch(1)
+        buttons.addWidget(self.export_kit)
+        self.body.addWidget(pads, 1)
+        self.body.addLayout(buttons)
+        pads.changed.connect(self._on_pads_changed)
+        self._on_pads_changed()
+
+    def show_selected(self, count: int) -> None:
+        """Say how many sounds are selected on the map: the pads are filled from those."""
+        text = translate("PlayPage", "Fill from {0} selected").format(count)
+        self.fill_pads.setText(text if count else translate("PlayPage", "Fill from the map"))
+
+    def _on_pads_changed(self) -> None:
+        self.export_kit.setEnabled(bool(self._pads.sounds()))

@@ -170,11 +170,13 @@ def _present(kept: KeptPads) -> KeptPads:
     states = [s if s.sound is None or is_file(s.sound) else PadState(None, s.group) for s in kept.states]
     verdicts = {}
     for state in states:
-        one = kept.verdicts.get(state.sound) if state.sound is not None else None
-        if state.sound is not None and one is not None and _is_unchanged(state.sound, one):
-            nearest = one.verdict.file
+        pad_verdict = kept.verdicts.get(state.sound) if state.sound is not None else None
+        if state.sound is not None and pad_verdict is not None and _is_unchanged(state.sound, pad_verdict):
+            nearest = pad_verdict.verdict.file
             gone = nearest is not None and not is_file(nearest)
-            verdicts[state.sound] = one._replace(verdict=replace(one.verdict, file=None)) if gone else one
+            if gone:
+                pad_verdict = pad_verdict._replace(verdict=replace(pad_verdict.verdict, file=None))
+            verdicts[state.sound] = pad_verdict
     return KeptPads(states, verdicts)
 
 
@@ -273,8 +275,8 @@ class PadKeeper(QObject):
             return
         self._is_reading = False
         kept, away = read
-        shown = self.changes.states()  # a pad that was given a sound meanwhile keeps it
-        self._show([old if new == EMPTY else new for old, new in zip(kept.states, shown, strict=True)])
+        pads_now = self.changes.states()  # a pad that was given a sound meanwhile keeps it
+        self._show([old if new == EMPTY else new for old, new in zip(kept.states, pads_now, strict=True)])
         self._away = {number: sound for number, sound in away.items() if self._pads.pads[number].sound is None}
         self._is_quiet = True
         self._verdicts.restore(kept.verdicts)

@@ -19,8 +19,9 @@ from distill.metrics_history import VQMetricsHistory
 #: Utilization from which a level is called healthy.
 HEALTHY_CODEBOOK_UTILIZATION = 0.5
 
-#: With fewer codes for each entry, rare entries can look unused.
-FEW_CODES = 4
+#: With fewer codes of held-out sounds for each codebook entry, the panel says on how few it was measured: rare
+#: entries can then look unused.
+FEW_CODES_PER_ENTRY = 4
 
 #: Colours and symbols of the levels, at most four.
 _LEVEL_COLORS = ("accent", "second", "third", "muted")
@@ -132,19 +133,19 @@ class CodebookView(QWidget):
 
     def redraw(self, history: VQMetricsHistory) -> None:
         """Draw what a history has measured."""
-        measured = [(e.epoch + 1, e.codebook_health) for e in history.epochs if e.codebook_health]
-        epochs = np.array([epoch for epoch, _ in measured], dtype=np.float64)
+        epoch_health = [(e.epoch + 1, e.codebook_health) for e in history.epochs if e.codebook_health]
+        epochs = np.array([epoch for epoch, _ in epoch_health], dtype=np.float64)
         self._steps.read(history)
         for level, word in enumerate(self.words):
             name = f"level_{level}"
-            level_utilization = [health.get(name, {}).get("utilization", np.nan) for _, health in measured]
+            utilization_curve = [codebooks.get(name, {}).get("utilization", np.nan) for _, codebooks in epoch_health]
             self.plot.set_curve(f"steps_{level}", *self._steps.curve(name))
-            self.plot.set_curve(name, epochs, 100 * np.array(level_utilization, dtype=np.float64))
-            word.show_health(measured[-1][1].get(name) if measured else None, self._codebook_entries)
+            self.plot.set_curve(name, epochs, 100 * np.array(utilization_curve, dtype=np.float64))
+            word.show_health(epoch_health[-1][1].get(name) if epoch_health else None, self._codebook_entries)
         explanation = self.tr(
             "Codes of the held-out sounds, in each level. With few of them, rare entries look unused."
         )
-        self.plot.set_note(self._note(measured[-1][1]) if measured else "", explanation)
+        self.plot.set_note(self._tokens_note(epoch_health[-1][1]) if epoch_health else "", explanation)
 
     def show_counting(self) -> None:
         """Show that the codes of the model are being counted."""
@@ -153,9 +154,9 @@ class CodebookView(QWidget):
 
     def show_use(self, use: CodebookUse) -> None:
         """Show how often each code is used."""
-        what = self.tr("held-out sounds") if use.is_whole else self.tr("the originals of the previews")
+        counted_sounds = self.tr("held-out sounds") if use.is_whole else self.tr("the originals of the previews")
         text = self.tr("Stronger colour: used more by {0} ({1} codes). Click one to hear it.")
-        self.caption.setText(text.format(what, use.tokens))
+        self.caption.setText(text.format(counted_sounds, use.tokens))
         self.caption.show()
         self.strip.show_counts(use.counts)
         self.strip.show()
@@ -165,9 +166,9 @@ class CodebookView(QWidget):
         self.caption.hide()
         self.strip.hide()
 
-    def _note(self, health: Health) -> str:
+    def _tokens_note(self, health: Health) -> str:
         tokens = int(next(iter(health.values()), {}).get("tokens", 0))
-        if tokens < FEW_CODES * self._codebook_entries:
+        if tokens < FEW_CODES_PER_ENTRY * self._codebook_entries:
             return self.tr("measured on only {0} codes").format(tokens)
         return self.tr("measured on {0} codes").format(tokens)
 

@@ -15,14 +15,14 @@ Rows = tuple[Sequence[str], Iterable[Sequence[Any]]]
 def step_table(history: AnyHistory) -> Rows:
     """Return all figures of all steps, as a copy that another thread may write."""
     columns = {f.name: history.step_column(f.name)[: history.step_count] for f in fields(history.step_type)}
-    return _flat(columns)
+    return _flat_table(columns)
 
 
 def epoch_table(history: AnyHistory) -> Rows:
     """Return all figures of all epochs."""
     rows = [asdict(e) for e in history.epochs]
     columns = {f.name: [row[f.name] for row in rows] for f in fields(history.epoch_type)}
-    return _flat(columns)
+    return _flat_table(columns)
 
 
 def csv_bytes(table: Rows) -> bytes:
@@ -35,16 +35,16 @@ def csv_bytes(table: Rows) -> bytes:
     return text.getvalue().encode()
 
 
-def _flat(columns: Mapping[str, Sequence[Any]]) -> Rows:
+def _flat_table(columns: Mapping[str, Sequence[Any]]) -> Rows:
     """Flatten the codebook health into columns such as ``codebook_health.level_0.utilization``."""
-    flat: dict[str, Sequence[Any]] = {}
+    csv_columns: dict[str, Sequence[Any]] = {}
     for name, column in columns.items():
         example: Mapping[str, Mapping[str, Any]] | None = next((v for v in column if isinstance(v, Mapping)), None)
         if example is not None:
             for level, figures in example.items():
                 for figure in figures:
-                    cells = [(cell or {}).get(level, {}).get(figure) for cell in column]
-                    flat[f"{name}.{level}.{figure}"] = cells
+                    csv_column = [(cell or {}).get(level, {}).get(figure) for cell in column]
+                    csv_columns[f"{name}.{level}.{figure}"] = csv_column
         else:
-            flat[name] = ["; ".join(cell) if isinstance(cell, list) else cell for cell in column]
-    return list(flat), zip(*flat.values(), strict=True)
+            csv_columns[name] = ["; ".join(cell) if isinstance(cell, list) else cell for cell in column]
+    return list(csv_columns), zip(*csv_columns.values(), strict=True)

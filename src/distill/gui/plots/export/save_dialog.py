@@ -113,8 +113,8 @@ class CurvesExport(QObject):
 
 def free_name(taken: Collection[str], stem: str, suffix: str) -> str:
     """Return a name that is not among these; letter case makes no difference."""
-    known = {other.casefold() for other in taken}
+    taken_names = {other.casefold() for other in taken}
     name, number = f"{stem}{suffix}", 2
-    while name.casefold() in known:
+    while name.casefold() in taken_names:
         name, number = f"{stem} {number}{suffix}", number + 1
     return name

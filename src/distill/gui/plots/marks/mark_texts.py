@@ -41,12 +41,12 @@ def mark_styles() -> tuple[CurveStyle, ...]:
     )
 
 
-def interruption_text(place: Interruption) -> str:
+def interruption_text(interruption: Interruption) -> str:
     """Return what happened at a place at which a run was killed."""
-    kept, reached = _epoch(place.kept), _epoch(place.reached)
-    if place.is_resumed:
+    kept, reached = _epoch(interruption.kept), _epoch(interruption.reached)
+    if interruption.is_resumed:
         text = translate("Plot", "Interrupted at epoch {0}, resumed from epoch {1}.")
-    elif not place.kept:
+    elif not interruption.kept:
         text = translate("Plot", "Interrupted at epoch {0}. Nothing was saved.")
     elif kept == reached:
         text = translate("Plot", "Interrupted at epoch {0}. Nothing is lost.")
@@ -55,13 +55,13 @@ def interruption_text(place: Interruption) -> str:
     return text.format(reached, kept)
 
 
-def interruption_label(place: Interruption) -> str:
-    """Return the words beside the mark of such a place."""
-    if place.is_resumed:
+def interruption_label(interruption: Interruption) -> str:
+    """Return the words beside the mark of an interruption."""
+    if interruption.is_resumed:
         return translate("Plot", "Resumed here")
-    if _epoch(place.kept) == _epoch(place.reached):
+    if _epoch(interruption.kept) == _epoch(interruption.reached):
         return translate("Plot", "Interrupted")
-    return translate("Plot", "Interrupted\nSaved to epoch {0}").format(_epoch(place.kept))
+    return translate("Plot", "Interrupted\nSaved to epoch {0}").format(_epoch(interruption.kept))
 
 
 def preview_text(epoch: int, file_name: str) -> str:

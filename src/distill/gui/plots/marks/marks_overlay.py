@@ -135,10 +135,12 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
         checkpoint = self._near(self.checkpoints, position) if self.shown["checkpoints"] else None
         texts = [self.previews[preview]] if preview is not None else []
         texts += [self.checkpoints[checkpoint]] if checkpoint is not None else []
-        places = {
-            place.kept if place.is_resumed else place.reached: interruption_text(place) for place in self.interruptions
+        interruption_texts = {
+            interruption.kept if interruption.is_resumed else interruption.reached: interruption_text(interruption)
+            for interruption in self.interruptions
         }
-        texts += [places[place]] if (place := self._near(places, position)) is not None else []
+        killed_at = self._near(interruption_texts, position)
+        texts += [interruption_texts[killed_at]] if killed_at is not None else []
         self.setToolTip("\n".join(texts))
         if preview is not None:
             event.acceptClicks(Qt.MouseButton.LeftButton)
@@ -163,16 +165,16 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
             painter.setPen(QColor(colors.muted))
             flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
             painter.drawText(rect.adjusted(theme.GAP, 0, -theme.GAP, 0), flags, self.hint)
-        for number, place in enumerate(self.interruptions, 1):
-            self._paint_interruption(painter, place, self._has_label and number == len(self.interruptions))
+        for number, interruption in enumerate(self.interruptions, 1):
+            self._paint_interruption(painter, interruption, self._has_label and number == len(self.interruptions))
         painter.setPen(Qt.PenStyle.NoPen)
         if self.shown["checkpoints"]:
             painter.setBrush(QColor(colors.muted))
-            for x in self._drawn(self.checkpoints):
+            for x in self._visible_mark_pixels(self.checkpoints):
                 painter.drawPolygon(_diamond(x, rect.bottom() - 0.75 * STRIP))
         if self.shown["previews"]:
             painter.setBrush(QColor(colors.accent))
-            for x in self._drawn(self.previews):
+            for x in self._visible_mark_pixels(self.previews):
                 painter.drawPolygon(_triangle(x, rect.bottom() - 0.25 * STRIP))
         if self._best is not None and self.shown["best"]:
             position = self._box.mapFromView(QPointF(*self._best))
@@ -197,10 +199,10 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
                 painter.drawEllipse(position, 4, 4)
         self._paint_tag(painter, x, rect.top() + 1, reading.text)
 
-    def _paint_interruption(self, painter: QPainter, place: Interruption, has_label: bool) -> None:
+    def _paint_interruption(self, painter: QPainter, interruption: Interruption, has_label: bool) -> None:
         """Draw a line where the run goes on or was killed, and shade what is lost."""
         colors, rect = theme.colors(), self.boundingRect()
-        kept, end = self._pixel(place.kept), self._pixel(_end(place))
+        kept, end = self._pixel(interruption.kept), self._pixel(_interruption_end(interruption))
         if end < rect.left() or kept > rect.right() + 1:
             return
         ground = QColor(colors.fair)
@@ -211,14 +213,14 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
         painter.drawLine(QPointF(x, rect.top()), QPointF(x, rect.bottom()))
         line = QFontMetricsF(painter.font()).height()
         if has_label and rect.height() > LABEL_LINES * line:
-            self._paint_tag(painter, x, rect.top() + line + 2 * theme.HALF, interruption_label(place))
+            self._paint_tag(painter, x, rect.top() + line + 2 * theme.HALF, interruption_label(interruption))
 
     def _paint_tag(self, painter: QPainter, x: float, top: float, text: str) -> None:
         """Write a text beside a line across the curves."""
         colors, rect, metrics = theme.colors(), self.boundingRect(), QFontMetricsF(painter.font())
         flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-        room = QRectF(0, 0, max(1.0, rect.width() - 4 * theme.HALF), rect.height())
-        lines = metrics.boundingRect(room, int(flags), text)  # in a narrow plot more than one
+        tag_room = QRectF(0, 0, max(1.0, rect.width() - 4 * theme.HALF), rect.height())
+        lines = metrics.boundingRect(tag_room, int(flags), text)  # in a narrow plot more than one
         width, height = math.ceil(lines.width()) + 2 * theme.HALF, lines.height() + 2
         left = x + theme.HALF if x + theme.HALF + width <= rect.right() else x - theme.HALF - width
         tag = QRectF(max(rect.left(), left), top, width, height)
@@ -235,14 +237,14 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
         distance, mark = min((abs(self._pixel(m) - position.x()), m) for m in marks)
         return mark if distance <= REACH else None
 
-    def _drawn(self, marks: dict[float, str]) -> list[float]:
+    def _visible_mark_pixels(self, marks: dict[float, str]) -> list[float]:
         """Return the pixels of the visible marks, far enough apart to be distinguishable."""
-        rect, found = self.boundingRect(), list[float]()
+        rect, mark_pixels = self.boundingRect(), list[float]()
         for mark in reversed(marks):  # the newest one is always there
             x = self._pixel(mark)
-            if rect.left() <= x <= rect.right() + 1 and (not found or found[-1] - x >= APART):
-                found.append(min(x, rect.right() - 4))
-        return found
+            if rect.left() <= x <= rect.right() + 1 and (not mark_pixels or mark_pixels[-1] - x >= APART):
+                mark_pixels.append(min(x, rect.right() - 4))
+        return mark_pixels
 
     def _pixel(self, position: float) -> float:
         return float(self._box.mapFromView(QPointF(position, 0)).x())
@@ -255,9 +257,9 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
         self.update()
 
 
-def _end(place: Interruption) -> float:
+def _interruption_end(interruption: Interruption) -> float:
     """Return where its line is: what came after the newest checkpoint is there until the run is resumed."""
-    return place.kept if place.is_resumed else place.reached
+    return interruption.kept if interruption.is_resumed else interruption.reached
 
 
 def _triangle(x: float, y: float) -> QPolygonF:

@@ -1,4 +1,4 @@
-"""A list of sounds on the Play page, each with its waveform."""
+"""The lists of sounds on the Play page: near the cursor of the map, and the history of what was made there."""
 
 from pathlib import Path
 
@@ -13,20 +13,23 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.gui.lists.play_and_star_clicks import Audition
 from distill.gui.lists.row_painting import mirrored, paint_ground, write_line
+from distill.gui.lists.sound_clicks import Audition
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.drag_and_drop import files_as_mime
+from distill.gui.widgets.plain_text import plain_tip
 from distill.gui.widgets.waveform import draw_waveform
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 
 #: What an item holds beside its text: its file or None, and a word at its right.
-FILE_ROLE, WORD_ROLE = Qt.ItemDataRole.UserRole + 1, Qt.ItemDataRole.UserRole + 2
+LISTED_FILE_ROLE, LISTED_WORD_ROLE = Qt.ItemDataRole.UserRole + 1, Qt.ItemDataRole.UserRole + 2
 
 #: Width of the waveform, in device-independent pixels.
 _WAVE = 56
+#: Most sounds that the history lists.
+_MOST_IN_HISTORY = 500
 
 
 class _RowDelegate(QStyledItemDelegate):
@@ -49,8 +52,8 @@ class _RowDelegate(QStyledItemDelegate):
         rect: QRect = option.rect
         inner = rect.adjusted(theme.GAP, theme.HALF, -theme.GAP, -theme.HALF)
         wave = mirrored(option, QRect(inner.left(), inner.top(), _WAVE, inner.height()))
-        self._paint_wave(painter, QRectF(wave), index.data(FILE_ROLE))
-        word = index.data(WORD_ROLE) or ""
+        self._paint_wave(painter, QRectF(wave), index.data(LISTED_FILE_ROLE))
+        word = index.data(LISTED_WORD_ROLE) or ""
         painter.setFont(small)
         width = painter.fontMetrics().horizontalAdvance(word)
         name = inner.adjusted(_WAVE + theme.GAP, 0, -width - (theme.GAP if word else 0), 0)
@@ -87,18 +90,19 @@ class SoundList(QListWidget):
         self.setItemDelegate(_RowDelegate(thumbnails, self))
         self._thumbnails = thumbnails
         thumbnails.ready.connect(self._on_thumbnail)
-        self._heard: Path | None = None
+        self._heard_file: Path | None = None
         self.hearing = Audition(self)
 
     def show_heard(self, path: Path | None) -> None:
         """Note which sound Space stops."""
-        self._heard = path
+        self._heard_file = path
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Play or stop the sound under the cursor.  Letters are left to the pads: Qt's list would search with them."""
         index, is_plain = self.currentIndex(), not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         if event.key() == Qt.Key.Key_Space and not event.modifiers() and index.isValid():
-            self.hearing.take_space(event, self._heard is not None and index.data(FILE_ROLE) == self._heard)
+            listed = index.data(LISTED_FILE_ROLE)
+            self.hearing.take_space(event, is_heard=listed is not None and listed == self._heard_file)
         elif is_plain and event.text().isalnum():
             event.ignore()
         else:
@@ -106,9 +110,67 @@ class SoundList(QListWidget):
 
     def mimeData(self, items: "list[QListWidgetItem]") -> QMimeData:  # type: ignore[override]
         """Return the files of items."""
-        files = tuple(path for item in items if (path := item.data(FILE_ROLE)) is not None)
+        files = tuple(path for item in items if (path := item.data(LISTED_FILE_ROLE)) is not None)
         self.dragged.emit(files)
         return files_as_mime(files)
 
     def _on_thumbnail(self, _path: object) -> None:
         self.viewport().update()
+
+
+class HistoryList(SoundList):
+    """Lists sounds with a word about how new each is."""
+
+    sound_chosen = Signal(object)  # Path
+
+    def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
+        super().__init__(thumbnails, parent)
+        self.setObjectName("madeList")
+        self.setAccessibleName(self.tr("Sounds generated on this page"))
+        self.setToolTip(self.tr("Click a sound to hear it. Drag it onto a pad or into another program."))
+        self.hearing.asked.connect(lambda index: self.sound_chosen.emit(index.data(LISTED_FILE_ROLE)))
+
+    def add(self, sound: Path, word: str = "") -> None:
+        """List a sound as the newest, unless it is listed, with a word about how new it is."""
+        if self._item_of(sound) is None:
+            item = QListWidgetItem(sound.stem)
+            item.setData(LISTED_FILE_ROLE, sound)
+            item.setToolTip(plain_tip(sound.stem))
+            self.insertItem(0, item)
+            while self.count() > _MOST_IN_HISTORY:
+                self.takeItem(self.count() - 1)
+        self._thumbnails.prefetch_waveforms([sound])  # also where the name was that of another file before
+        self.show_word(sound, word)
+
+    def lists(self, sound: Path) -> bool:
+        """Return whether a sound is listed."""
+        return self._item_of(sound) is not None
+
+    def remove(self, sound: Path) -> None:
+        """List a sound no more."""
+        if (item := self._item_of(sound)) is not None:
+            self.takeItem(self.row(item))
+
+    def show_word(self, sound: Path, word: str) -> None:
+        """Show how new a listed sound is; an empty word leaves what is shown."""
+        if (item := self._item_of(sound)) is not None and word:
+            item.setData(LISTED_WORD_ROLE, word)
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, self.tr("{0}, {1}").format(sound.stem, word))
+
+    def follow_file(self, before: Path, path: Path) -> None:
+        """List a sound under the name that its file has now."""
+        for item in map(self.item, range(self.count())):
+            if item.data(LISTED_FILE_ROLE) == before:
+                item.setData(LISTED_FILE_ROLE, path)
+                item.setText(path.stem)
+                item.setToolTip(plain_tip(path.stem))
+                self.show_word(path, item.data(LISTED_WORD_ROLE) or "")  # which is spoken with the name
+
+    def _item_of(self, sound: Path) -> QListWidgetItem | None:
+        return next(
+            (item for item in map(self.item, range(self.count())) if item.data(LISTED_FILE_ROLE) == sound), None
+        )
+
+    def sounds(self) -> list[Path]:
+        """Return the sounds, the newest first."""
+        return [self.item(row).data(LISTED_FILE_ROLE) for row in range(self.count())]

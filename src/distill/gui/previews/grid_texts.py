@@ -1,5 +1,6 @@
-"""What the grid of previews says: over its columns, beside its rows, and of each sound."""
+"""Texts of the grid of previews: headings of its columns and rows, names and tips of its sounds."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,17 @@ def column_heading(sources: PreviewSources, slot: Slot, role: int) -> Any:
             "A new sound. Every epoch starts from the same random point, so that you hear the model improve.",
         )
     return None
+
+
+def fitted_heading(heading: str, is_narrow: bool, shorten: Callable[[str], str]) -> str:
+    """Return the heading of a column as it fits: the name of a sound shortened, or one without a name in two lines."""
+    name, _, state = heading.partition("\n")
+    if state:
+        return f"{shorten(name)}\n{state}"
+    return "\n".join(name.rsplit(" ", 1)) if is_narrow else name
+
+
+def unbreakable_parts(heading: str) -> list[str]:
+    """Return the parts of a column's heading that need their whole width: names of sounds are shortened."""
+    _name, _, state = heading.partition("\n")
+    return [state] if state else heading.rsplit(" ", 1)

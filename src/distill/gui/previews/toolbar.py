@@ -1,16 +1,11 @@
-"""The tools over the grid of previews: compare, starred only, newest; and the actions of the previews."""
+"""The toolbar over the grid of previews: compare, starred only, newest epoch."""
 
-from collections.abc import Collection, Sequence
-from pathlib import Path
+from PySide6.QtCore import QEvent, Signal
+from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
-from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
-
-from distill.gui.previews.stars import are_all_starred
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
-from distill.runs.preview_files import PreviewKind, PreviewSound
+from distill.runs.preview_files import PreviewSound
 
 
 class PreviewTools(QWidget):
@@ -90,38 +85,6 @@ class PreviewTools(QWidget):
             if self._has_stars
             else self.tr("Star a sound (S) to find it again. This then shows only epochs with a star.")
         )
-
-
-class PreviewMenu(QMenu):
-    """The actions of the sound under the cursor and of the selected sounds."""
-
-    def __init__(
-        self,
-        chosen: Sequence[PreviewSound],
-        starred: Collection[Path],
-        can_compare: bool,
-        parent: QWidget,
-    ) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setObjectName("previewMenu")
-        can_star = [sound for sound in chosen if sound.kind is not PreviewKind.ORIGINAL]
-        loses_star = are_all_starred([sound.path for sound in can_star], starred)
-        self.play = self._entry(self.tr("Play"), self.tr("Space"))
-        self.compare = self._entry(self.tr("Compare with the original"), "B")
-        self.compare.setEnabled(can_compare)
-        self.star = self._entry(self.tr("Remove star") if loses_star else self.tr("Star"), "S")
-        self.star.setEnabled(bool(can_star))
-        self.addSeparator()
-        self.use = self._entry(self.tr("Use on the Play page"))
-        self.pad = self._entry(self.tr("Put on a pad"))
-        self.addSeparator()
-        self.reveal = self._entry(self.tr("Show in folder"))
-        self.copy = self._entry(self.tr("Copy file path") if len(chosen) < 2 else self.tr("Copy file paths"), "Ctrl+C")
-        self.save = self._entry(self.tr("Save a copy as…"))
-
-    def _entry(self, text: str, keys: str = "") -> QAction:
-        return self.addAction(f"{text}\t{keys}" if keys else text)
 
 
 def _button(name: str, text: str) -> QToolButton:
