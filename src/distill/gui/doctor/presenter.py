@@ -11,11 +11,10 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from distill.audio.cache.sound_cache import SoundCache
 from distill.errors import Cancelled, SoundError
 from distill.gui.background.background_tasks import BackgroundTask
-from distill.gui.doctor.panel import DoctorPanel
+from distill.gui.doctor.panel import DoctorPanel, doctor_button_text
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.sounds.sound_row import SoundStatus
-from distill.gui.widgets.formatting import count_of
 from distill.gui.window_part import WindowPart
 from distill.training.data.doctor.findings import Finding, examine, merged_fixes
 
@@ -136,14 +135,10 @@ class DoctorPresenter(QObject, WindowPart):
         if self._findings is None:
             return
         self._panel.show_fixed(self.is_fixed)
-        is_open = [finding for finding in self._findings if not finding.fixes or not self.is_fixed(finding)]
-        pending = [finding for finding in is_open if finding.fixes or not finding.done_text]
-        count = len(self._findings)
-        self._panel.show_message("" if count else self.tr("Nothing is wrong with the sounds that are listed."))
-        text = count_of(len(pending), self.tr("1 thing to look at"), self.tr("{0} things to look at"))
-        if not pending:
-            text = self.tr("Check: nothing left to do") if count else self.tr("Check: nothing is wrong")
-        self._browser.show_doctor(text, len(pending))
+        not_fixed = [finding for finding in self._findings if not finding.fixes or not self.is_fixed(finding)]
+        pending = [finding for finding in not_fixed if finding.fixes or not finding.done_text]
+        self._panel.show_message("" if self._findings else self.tr("Nothing is wrong with the sounds that are listed."))
+        self._browser.show_doctor(doctor_button_text(len(pending), len(self._findings)), len(pending))
 
     def _on_fix_requested(self, finding: Finding, is_wanted: bool) -> None:
         self._sounds.exclusions.fix(finding.fixes, is_wanted, finding.title)
