@@ -1,4 +1,4 @@
-"""Lists the runs on disk: reading, following, renaming, deleting."""
+"""Lists the runs on disk: reading, following, renaming."""
 
 import time
 from pathlib import Path
@@ -10,16 +10,13 @@ from distill.gui.background.background_tasks import BackgroundTask, Work
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.engine.run_state import RunState
 from distill.gui.runs.panel import RunsPanel
-from distill.gui.runs.run_deletion import DeletionQuestion, delete_runs, training_text
+from distill.gui.runs.run_deletion import TOPIC, RunDeletion
 from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.widgets.notices import NoticeBar
 from distill.names import checked_name
 from distill.runs.loaded_run import LoadedRun
 from distill.runs.record_changes import rename_run
 from distill.runs.summary import RunSummary, list_runs, with_progress
-
-#: Topic of the notices about the list of runs.
-TOPIC = "runs"
 
 #: How often the row of a running run is updated.
 FOLLOW_SECONDS = 1.0
@@ -35,13 +32,11 @@ class RunsPresenter(QObject):
         self._is_stale = False
         self._followed_at = 0.0
         self._resume_next: Path | None = None
-        self._question: DeletionQuestion | None = None
-        self._to_delete: list[RunSummary] = []
         view.show_requested.connect(self.show)
         view.resume_requested.connect(self.resume)
         view.reveal_requested.connect(lambda folder: reveal(folder, self))
         view.renamed.connect(self._on_renamed)
-        view.delete_requested.connect(self._on_delete_requested)
+        self._deletion = RunDeletion(view, runs, self._change, notices, self)
         view.open_other_requested.connect(runs.choose_run)
         runs.run_changed.connect(self._on_run_changed)
         runs.runs.run_opened.connect(self._on_run_opened)
@@ -123,33 +118,6 @@ class RunsPresenter(QObject):
 
     def _on_renamed(self, folder: Path, name: str) -> None:
         self._change(lambda _progress, _cancel: rename_run(folder, checked_name(name)))
-
-    def _on_delete_requested(self, runs: list[RunSummary]) -> None:
-        if self._question is not None or not runs:
-            return
-        self._to_delete = runs
-        self._question = DeletionQuestion(runs, self._view.window())
-        self._question.finished.connect(self._on_delete_answered)
-        self._question.open()
-
-    def _on_delete_answered(self, _result: int) -> None:
-        question, self._question = self._question, None
-        runs, self._to_delete = self._to_delete, []
-        if question is None:
-            return
-        is_agreed = question.is_agreed()
-        question.deleteLater()
-        if not is_agreed:
-            return
-        shown = next((run for run in runs if run.folder == self._runs.runs.folder), None)
-        training = shown if self._runs.bridge.is_running else None  # the queue has begun it meanwhile
-        folders = [run.folder for run in runs if run is not training]
-        if folders:
-            if shown is not None and training is None:
-                self._runs.close_run()
-            self._change(lambda _progress, _cancel: delete_runs(folders))
-        if training is not None:
-            self._notices.notify(TOPIC, training_text(training), "warning")
 
     def _change(self, work: Work) -> None:
         task = BackgroundTask(work, self)
