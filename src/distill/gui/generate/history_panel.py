@@ -208,9 +208,9 @@ class HistoryPanel(Panel):
 
     def _filter_by_origin(self) -> None:
         """Offer to filter where there is something to tell apart; otherwise all are shown."""
-        are_mixed = len({origin_of(sound.recipe) for sound in self.table.items}) > 1
-        self.origin.setVisible(are_mixed)
-        self.filtered.set_origin(self.chosen_origin if are_mixed else ALL)
+        has_several_origins = len({origin_of(sound.recipe) for sound in self.table.items}) > 1
+        self.origin.setVisible(has_several_origins)
+        self.filtered.set_origin(self.chosen_origin if has_several_origins else ALL)
 
     def _on_this_model_toggled(self, is_on: bool) -> None:
         self.filtered.set_model(self._model_id if is_on else "")

@@ -50,8 +50,8 @@ class GeneratePresenter(QObject, WindowPart):
         self._engine, self.panel, self._playing, self._notices = engine, panel, playing, notices
         self._service = GenerationService()
         self._making: BackgroundTask | None = None
-        self._wants_first = False  # the first sound of the batch is played
-        self._ready = self._count = 0  # sounds of the batch
+        self._plays_first_sound = False  # of the batch
+        self._ready_count = self._batch_count = 0  # sounds of the batch
         self._is_closed = False
         self.choices, self._starts = ExportChoices(), StartFolders(self)
         history = panel.history
@@ -65,7 +65,7 @@ class GeneratePresenter(QObject, WindowPart):
         panel.appeared.connect(self.history.refresh)
         panel.appeared.connect(lambda: self._starts.look(self.choices.folder))
         panel.transform.changed.connect(self._look_at_sources)
-        history.remaking_requested.connect(lambda sound: self._on_remaking_requested(sound))
+        history.remaking_requested.connect(lambda sound: self._generate_again(sound))
         history.settings_requested.connect(lambda sound: panel.show_recipe(sound.recipe))
         self._browser = browser
         browser.view.selectionModel().selectionChanged.connect(self._show_selected)
@@ -98,8 +98,8 @@ class GeneratePresenter(QObject, WindowPart):
         entry = self.panel.entry
         if entry is None or self._making is not None:
             return
-        self._wants_first = True
-        self._ready, self._count = 0, request.count if isinstance(request, GenerateRequest) else len(request.sources)
+        self._plays_first_sound, self._ready_count = True, 0
+        self._batch_count = request.count if isinstance(request, GenerateRequest) else len(request.sources)
         text = self.tr("Generating…") if isinstance(request, GenerateRequest) else self.tr("Transforming…")
         self._start(lambda notify, cancel: self._service.make(request, entry, notify, cancel), text)
 
@@ -112,18 +112,19 @@ class GeneratePresenter(QObject, WindowPart):
             self._making.cancel()
             self._on_made(self._making)
 
-    def _on_remaking_requested(self, sound: ListedSound, takes_nearest: bool = False) -> None:
+    def _generate_again(self, sound: ListedSound, takes_nearest: bool = False) -> None:
+        """Generate a sound of the history once more: exactly, or the nearest that its model can do now."""
         if self._making is not None:
             return
-        self._wants_first = True
-        self._ready, self._count = 0, 1
+        self._plays_first_sound = True
+        self._ready_count, self._batch_count = 0, 1
         work = partial(generation_service.make_again, sound.entry, takes_nearest=takes_nearest)
         task = self._start(work, self.tr("Generating it again…"))
-        task.failed.connect(lambda error: self._on_remaking_failed(sound, error))
+        task.failed.connect(lambda error: self._on_generating_again_failed(sound, error))
 
-    def _on_remaking_failed(self, sound: ListedSound, error: Exception) -> None:
+    def _on_generating_again_failed(self, sound: ListedSound, error: Exception) -> None:
         if isinstance(error, ModelReplacedError):  # a button for the notice of `_on_failed`
-            action = NoticeAction(self.tr("Generate a similar one"), lambda: self._on_remaking_requested(sound, True))
+            action = NoticeAction(self.tr("Generate a similar one"), lambda: self._generate_again(sound, True))
             self._notices.notify(TOPIC, str(error), "warning", action)
 
     def _start(self, work: Work, text: str) -> BackgroundTask:
@@ -149,11 +150,11 @@ class GeneratePresenter(QObject, WindowPart):
             self.panel.generate_button.show_share(news.done)
             return
         self.panel.history.add(news.sound)
-        self._ready += 1
-        if self._count > 1:
-            self.panel.generate_button.show_ready_count(self._ready, self._count)
-        if self._wants_first:
-            self._wants_first = False
+        self._ready_count += 1
+        if self._batch_count > 1:
+            self.panel.generate_button.show_ready_count(self._ready_count, self._batch_count)
+        if self._plays_first_sound:
+            self._plays_first_sound = False
             self.panel.history.go_to(news.sound.recipe.id)
             if self._playing.playback.status.state is not PlayerState.PLAYING:
                 self._playing.play(news.sound.path)
