@@ -69,7 +69,7 @@ class RunController(QObject):
         name: str,
         changes: Mapping[str, Any] | None = None,
         fixes: Mapping[Path, SoundFix] | None = None,
-        start: tuple[Path, AnyConfig] | None = None,
+        start_point: tuple[Path, AnyConfig] | None = None,
     ) -> bool:
         """Start a new run; return whether the settings allow it, otherwise a notice says why not.
 
@@ -85,18 +85,18 @@ class RunController(QObject):
             Settings that differ from the preset.
         fixes
             What is changed in sounds when they are read.
-        start
+        start_point
             Model or checkpoint to start from, and its settings; None for none.
         """
         try:
-            config = make_config(family, len(sounds), preset, epochs, **(changes or {}))
-            if start is not None:
-                config = config_from_model(config, start[1], changes or {})
+            run_config = make_config(family, len(sounds), preset, epochs, **(changes or {}))
+            if start_point is not None:
+                run_config = config_from_model(run_config, start_point[1], changes or {})
         except ConfigurationError as exc:
             self.noticed.emit("start", str(exc), "error")
             return False
-        start_from = None if start is None else start[0]
-        self.start_with(config, sounds, name, paths.new_run_dir(name), fixes, start_from)
+        start_from = None if start_point is None else start_point[0]
+        self.start_with(run_config, sounds, name, paths.new_run_dir(name), fixes, start_from)
         return True
 
     def start_with(

@@ -84,7 +84,7 @@ class TrainingControls(Panel):
         self.name = self._make_name()
         self.detail.hide()  # the name has its place
         self.header.insertWidget(1, self.name, 3)
-        self._epoch_seconds: dict[str, float] = {}
+        self._family_speeds: dict[str, float] = {}
         self._sound_count = 0
         fill_family_menu(self.family)
         self._fill_preset()
@@ -150,9 +150,9 @@ class TrainingControls(Panel):
         self._proposed_name = name
         self.name.setPlaceholderText(name or self.tr("Name"))
 
-    def show_speeds(self, epoch_seconds: Mapping[str, float], sound_count: int) -> None:
+    def show_speeds(self, family_speeds: Mapping[str, float], sound_count: int) -> None:
         """Show how long a run takes: by seconds for an epoch and a sound, as measured before, for each family."""
-        self._epoch_seconds, self._sound_count = dict(epoch_seconds), sound_count
+        self._family_speeds, self._sound_count = dict(family_speeds), sound_count
         self._show_families()
 
     def choose(self, family: str, preset: str, epochs: int) -> None:
@@ -346,10 +346,10 @@ class TrainingControls(Panel):
     # How it is built.
 
     def _family_detail(self, info: FamilyInfo) -> str:
-        seconds = self._epoch_seconds.get(info.key)
-        if seconds is None or not self._sound_count:
+        family_speed = self._family_speeds.get(info.key)
+        if family_speed is None or not self._sound_count:
             return info.label
-        return family_detail(info, seconds * self._sound_count * self.epochs.value())
+        return family_detail(info, family_speed * self._sound_count * self.epochs.value())
 
     def _show_families(self) -> None:
         for row, info in enumerate(FAMILIES):
