@@ -38,7 +38,7 @@ class DoctorPresenter(QObject, WindowPart):
         browser.table.dataChanged.connect(self._on_sounds_changed)
         browser.table.modelReset.connect(self._on_listed)
         sounds.exclusions.changed.connect(self._show_state)
-        sounds.loader.failed.connect(self._on_unreadable)
+        sounds.scanner.failed.connect(self._on_unreadable)
         panel.play_requested.connect(self.play_requested)
         panel.fix_requested.connect(self._on_fix_requested)
         panel.fix_all_requested.connect(self._on_fix_all_requested)

@@ -316,10 +316,10 @@ class TrainingPresenter(QObject, WindowPart):
         self._update_resume()
         if state is RunState.PREPARING:
             self._first_step_at = self._epoch_began_at = None
-            self._sounds.loader.pause()  # the engine decodes the same files
+            self._sounds.scanner.pause()  # the engine decodes the same files
             self.codes_changed.emit(None)
         elif state is RunState.IDLE:
-            self._sounds.loader.resume()
+            self._sounds.scanner.resume()
 
     def _on_history_replaced(self) -> None:
         if self.bridge.config is not None:
