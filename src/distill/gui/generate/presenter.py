@@ -49,21 +49,21 @@ class GeneratePresenter(QObject, WindowPart):
         super().__init__(parent)
         self._engine, self.panel, self._playing, self._notices = engine, panel, playing, notices
         self._service = GenerationService()
-        self._making: BackgroundTask | None = None
+        self._generating: BackgroundTask | None = None
         self._plays_first_sound = False  # of the batch
         self._ready_count = self._batch_count = 0  # sounds of the batch
         self._is_closed = False
-        self.choices, self._starts = ExportChoices(), StartFolders(self)
+        self.choices, self._dialog_folders = ExportChoices(), StartFolders(self)
         history = panel.history
         self.history = HistoryPresenter(history, playing, notices, self)
         self.history.file_moved.connect(self._on_file_moved)
-        self._exporting = SoundExportPresenter(history, panel, self.choices, self._starts, notices, self)
+        self._exporting = SoundExportPresenter(history, panel, self.choices, self._dialog_folders, notices, self)
         panel.making_requested.connect(self.make)
         panel.cancelling_requested.connect(self.cancel)
         panel.choosing_requested.connect(self._on_choosing_requested)
         panel.model_changed.connect(self._on_model_changed)
         panel.appeared.connect(self.history.refresh)
-        panel.appeared.connect(lambda: self._starts.look(self.choices.folder))
+        panel.appeared.connect(lambda: self._dialog_folders.look(self.choices.folder))
         panel.transform.changed.connect(self._look_at_sources)
         history.remaking_requested.connect(lambda sound: self._generate_again(sound))
         history.settings_requested.connect(lambda sound: panel.show_recipe(sound.recipe))
@@ -96,7 +96,7 @@ class GeneratePresenter(QObject, WindowPart):
     def make(self, request: AnyRequest) -> None:
         """Generate or transform with the model that is shown."""
         entry = self.panel.entry
-        if entry is None or self._making is not None:
+        if entry is None or self._generating is not None:
             return
         self._plays_first_sound, self._ready_count = True, 0
         self._batch_count = request.count if isinstance(request, GenerateRequest) else len(request.sources)
@@ -108,13 +108,13 @@ class GeneratePresenter(QObject, WindowPart):
 
         The panel is ready at once.  The task ends after the sounds that it is computing, which are dropped.
         """
-        if self._making is not None:
-            self._making.cancel()
-            self._on_made(self._making)
+        if self._generating is not None:
+            self._generating.cancel()
+            self._on_made(self._generating)
 
     def _generate_again(self, sound: ListedSound, takes_nearest: bool = False) -> None:
         """Generate a sound of the history once more: exactly, or the nearest that its model can do now."""
-        if self._making is not None:
+        if self._generating is not None:
             return
         self._plays_first_sound = True
         self._ready_count, self._batch_count = 0, 1
@@ -140,7 +140,7 @@ class GeneratePresenter(QObject, WindowPart):
         task.progressed.connect(self._on_progress)
         task.failed.connect(self._on_failed)
         task.finished.connect(lambda: self._on_made(task))
-        self._making = task
+        self._generating = task
         self.panel.show_busy(True, text)
         task.start()
         return task
@@ -160,11 +160,11 @@ class GeneratePresenter(QObject, WindowPart):
                 self._playing.play(news.sound.path)
 
     def _on_made(self, task: BackgroundTask) -> None:
-        if task is not self._making:  # it was cancelled, and may have stored one more sound
+        if task is not self._generating:  # it was cancelled, and may have stored one more sound
             if not self._is_closed:
                 self.history.refresh()
             return
-        self._making = None
+        self._generating = None
         if not self._is_closed:
             self.panel.show_busy(False)
             if self.panel.entry is None:
@@ -173,13 +173,13 @@ class GeneratePresenter(QObject, WindowPart):
 
     def _on_model_changed(self, _entry: ModelEntry | None) -> None:
         self._notices.forget(TOPIC)
-        if self._making is None:
+        if self._generating is None:
             self._service.forget_model()
 
     def _on_choosing_requested(self) -> None:
         panel = self.panel
         sources = panel.transform.sources
-        start = self._starts.start(sources[0].parent) if sources else Path.home()
+        start = self._dialog_folders.start(sources[0].parent) if sources else Path.home()
         dialog = QFileDialog(panel.window(), self.tr("Choose sounds to transform"), str(start))
         dialog.setObjectName("chooseSourceDialog")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
@@ -191,7 +191,7 @@ class GeneratePresenter(QObject, WindowPart):
 
     def _look_at_sources(self) -> None:
         if sources := self.panel.transform.sources:
-            self._starts.look(sources[0].parent)
+            self._dialog_folders.look(sources[0].parent)
 
     def take_drop(self, paths: Sequence[Path]) -> None:
         """Select the sounds among these files, and in these folders, for transforming."""
