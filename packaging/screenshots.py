@@ -122,7 +122,7 @@ class _Scene:
 
         window = self._window
         window.sounds.use_demo_sounds()
-        self._until(lambda: window.controls.start.isEnabled() and not window.sounds.loader.is_busy)
+        self._until(lambda: window.controls.start.isEnabled() and not window.sounds.scanner.is_busy)
         window.controls.choose("vae", self._preset, EPOCHS)
         window.controls.start.click()
         bridge = window.runs.bridge
@@ -135,7 +135,7 @@ class _Scene:
 
     def _again(self) -> None:
         window = self._window
-        self._until(lambda: window.previews.grid.sound_count > 0 and not window.sounds.loader.is_busy)
+        self._until(lambda: window.previews.grid.sound_count > 0 and not window.sounds.scanner.is_busy)
         self._hear_newest()
         self._take("again")
         self._take("again-small", SMALL)

@@ -47,7 +47,7 @@ def test_five_hundred_sounds(window: MainWindow, folder: Path, qtbot: QtBot, rep
         window.open_folder(folder)
         qtbot.waitUntil(lambda: all(row.peak_dbfs is not None for row in window.browser.table.rows[:COUNT])
                         and len(window.browser.table.rows) == COUNT, timeout=120_000)  # fmt: skip
-        window.thumbnails._known.clear()
+        window.thumbnails._overviews.clear()
     clock, late = QElapsedTimer(), list[float]()
     ticks = QTimer(interval=5)
     before = [time.perf_counter()]
@@ -72,7 +72,7 @@ def test_five_hundred_sounds(window: MainWindow, folder: Path, qtbot: QtBot, rep
     paths = [row.path for row in window.browser.table.rows]
     qtbot.waitUntil(lambda: all(window.thumbnails.peaks(p) is not None for p in paths), timeout=120_000)
     drawn, worked = clock.elapsed() / 1000, time.process_time() - worked
-    qtbot.waitUntil(lambda: not window.sounds.loader.is_busy, timeout=300_000)
+    qtbot.waitUntil(lambda: not window.sounds.scanner.is_busy, timeout=300_000)
     checked = clock.elapsed() / 1000
     ticks.stop()
     report(

@@ -78,7 +78,7 @@ def test_the_event_loop_while_training_on_all_cores(window: MainWindow, qtbot: Q
     from distill.paths import demo_dir
 
     window.open_folder(demo_dir())
-    qtbot.waitUntil(lambda: window.controls.start.isEnabled() and not window.sounds.loader.is_busy, timeout=60_000)
+    qtbot.waitUntil(lambda: window.controls.start.isEnabled() and not window.sounds.scanner.is_busy, timeout=60_000)
     window.controls.epochs.setValue(40)  # a short run: previews every 5 epochs
     window.controls.start.click()
     while window.runs.bridge.state is not RunState.TRAINING:

@@ -8,7 +8,13 @@ import pytest
 from distill.config.factory import make_config
 from distill.config.family_catalog import FAMILIES
 from distill.config.presets import apply_preset, preset_for
-from distill.config.setting_fields import SettingField, setting_fields, setting_value, with_settings
+from distill.config.setting_fields import (
+    SettingField,
+    changed_settings,
+    setting_fields,
+    setting_value,
+    with_settings,
+)
 from distill.config.training import RegularizationConfig, RunConfig, VQVAEConfig
 from distill.errors import ConfigurationError
 
@@ -59,6 +65,8 @@ def test_every_changed_setting_arrives_in_the_configuration_and_its_record(row: 
             continue
         changed, other = _changed(config, field)
         assert setting_value(changed, field.name) == other
+        assert changed_settings(config, {field.name: other}) == {field.name: other}
+        assert changed_settings(changed, {field.name: other}) == {}
         stored = changed.to_dict()
         for part in field.name.split("."):
             stored = stored[part]

@@ -43,7 +43,7 @@ def test_a_vq_model_is_trained_seen_heard_and_opened(
     start, family = find(window, QPushButton, "startButton"), find(window, QComboBox, "familyCombo")
     preset, epochs = find(window, QComboBox, "presetCombo"), find(window, QSpinBox, "epochsSpin")
     plot, kl = find(window, pg.PlotWidget, "codebookPlot"), find(window, pg.PlotWidget, "klPlot")
-    qtbot.waitUntil(lambda: start.isEnabled() and not window.sounds.loader.is_busy, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: start.isEnabled() and not window.sounds.scanner.is_busy, timeout=PATIENCE)
     family.setCurrentIndex(family.findData("vqvae"))
     preset.setCurrentIndex(preset.findData("aggressive"))  # fewest variants: the quickest to prepare
     epochs.setValue(3)

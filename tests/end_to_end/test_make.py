@@ -47,7 +47,7 @@ def test_from_the_end_of_a_training_to_a_new_sound(
     window.open_folder(sounds)
     start = find(window, QPushButton, "startButton")
     kinds, preset = find(window, QComboBox, "familyCombo"), find(window, QComboBox, "presetCombo")
-    qtbot.waitUntil(lambda: start.isEnabled() and not window.sounds.loader.is_busy, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: start.isEnabled() and not window.sounds.scanner.is_busy, timeout=PATIENCE)
     kinds.setCurrentIndex(kinds.findData(family))
     preset.setCurrentIndex(preset.findData("aggressive"))  # fewest variants: the quickest to prepare
     find(window, QSpinBox, "epochsSpin").setValue(2)

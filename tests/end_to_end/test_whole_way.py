@@ -186,7 +186,7 @@ def test_drop_exclude_train_hear_pause_restart_resume_and_finish(
     window = start(windows, qtbot)
     hand.drag_folder(folder, window)
     qtbot.waitUntil(lambda: len(window.browser.usable_paths()) == 5, timeout=PATIENCE)
-    qtbot.waitUntil(lambda: not window.sounds.loader.is_busy, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not window.sounds.scanner.is_busy, timeout=PATIENCE)
     assert window.sounds.roots == (folder,)
 
     view = window.browser.view
@@ -194,7 +194,7 @@ def test_drop_exclude_train_hear_pause_restart_resume_and_finish(
     excluded = window.browser.view.selected_rows()[0].path.name
     hand.press("Delete")
     qtbot.waitUntil(lambda: excluded_names(window) == [excluded])
-    qtbot.waitUntil(lambda: not window.sounds.loader.is_busy, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not window.sounds.scanner.is_busy, timeout=PATIENCE)
     window.playing.playback.stop()
 
     epochs = window.findChild(QSpinBox, "epochsSpin")
@@ -226,7 +226,7 @@ def test_drop_exclude_train_hear_pause_restart_resume_and_finish(
 
     window = start(windows, qtbot)
     resume = button(window, "resumeButton")
-    qtbot.waitUntil(lambda: resume.isEnabled() and not window.sounds.loader.is_busy, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: resume.isEnabled() and not window.sounds.scanner.is_busy, timeout=PATIENCE)
     assert window.runs.runs.folder == run
     assert excluded_names(window) == [excluded]
     qtbot.waitUntil(lambda: window.plots.history.to_dict() == before)

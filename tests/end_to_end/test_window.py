@@ -67,7 +67,7 @@ def test_from_a_folder_to_a_sound_one_can_hear(
     start, stop = find(window, QPushButton, "startButton"), find(window, QPushButton, "cancelButton")
     resume, epochs = find(window, QPushButton, "resumeButton"), find(window, QSpinBox, "epochsSpin")
     preset = find(window, QComboBox, "presetCombo")
-    qtbot.waitUntil(lambda: start.isEnabled() and not window.sounds.loader.is_busy, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: start.isEnabled() and not window.sounds.scanner.is_busy, timeout=PATIENCE)
     preset.setCurrentIndex(preset.findData("aggressive"))  # fewest variants: the quickest to prepare
     epochs.setValue(200)
     click(xvfb, qtbot, start)

@@ -75,7 +75,7 @@ def sounds(tmp_path: Path) -> Path:
 def loaded(window: MainWindow, sounds: Path, qtbot: QtBot) -> MainWindow:
     window.open_folder(sounds)
     qtbot.waitUntil(
-        lambda: len(window.browser.usable_paths()) == 4 and not window.sounds.loader.is_busy, timeout=60_000
+        lambda: len(window.browser.usable_paths()) == 4 and not window.sounds.scanner.is_busy, timeout=60_000
     )
     return window
 

@@ -309,6 +309,11 @@ def setting_value(config: Validated, name: str) -> Any:
     return value
 
 
+def changed_settings(config: Validated, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the values, by the names of their settings, that differ from what ``config`` has."""
+    return {name: value for name, value in values.items() if value != setting_value(config, name)}
+
+
 def with_settings(config: C, changes: Mapping[str, Any]) -> C:
     """Return ``config`` with other values, by name, dotted where they are inside another configuration.
 

@@ -140,7 +140,7 @@ def _sources(window: MainWindow, folder: Path) -> None:
 
 def _export(window: MainWindow, folder: Path) -> None:
     sound = GeneratedEntry(folder / "a.wav", Recipe(NEW, "ab" * 16, "Tones"))
-    dialog = ExportDialog([sound], ExportChoices(), window.making._starts, window)
+    dialog = ExportDialog([sound], ExportChoices(), window.making._dialog_folders, window)
     dialog.set_folder(folder)
     dialog.browse.click()
 

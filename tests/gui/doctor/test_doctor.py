@@ -17,7 +17,7 @@ from distill import paths
 from distill.audio import sound_scan
 from distill.audio.decoding.sound_fix import SoundFix
 from distill.gui.doctor.finding_card import FindingCard
-from distill.gui.sounds import sound_loader
+from distill.gui.sounds import background_scan
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.window.main_window import MainWindow
 from distill.playback.player import PlayerState
@@ -159,7 +159,7 @@ def slow_decoding(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
         assert may_decode.wait(60)
         return sound_scan.check_sounds(*given, **named)
 
-    monkeypatch.setattr(sound_loader, "check_sounds", check_sounds)
+    monkeypatch.setattr(background_scan, "check_sounds", check_sounds)
     yield may_decode
     may_decode.set()
 

@@ -252,7 +252,7 @@ def test_without_a_trash_a_deleted_sound_comes_back_all_the_same(
     panel.history.view.setCurrentIndex(panel.history.filtered.index(0, 0))
     QTest.keyClick(panel.history.view, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: not files[0].exists(), timeout=10_000)
-    assert (files[0].parent / history_presenter.TRASH_NAME / files[0].name).is_file()
+    assert (files[0].parent / history_presenter.DELETED_SOUNDS_FOLDER / files[0].name).is_file()
     QTest.keyClick(panel.history.view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(files[0].exists, timeout=10_000)
 
@@ -267,8 +267,8 @@ def test_closing_goes_on_when_the_list_cannot_be_changed(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     window.making.history.refresh()  # so that the next requests have to wait
-    window.making.history._keep(fail)
-    window.making.history._keep(lambda _notify, _cancel: done.append("second"))
+    window.making.history._change_history(fail)
+    window.making.history._change_history(lambda _notify, _cancel: done.append("second"))
     close(qtbot, window)
     assert done == ["second"]
 

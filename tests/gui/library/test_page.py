@@ -301,7 +301,7 @@ def test_without_a_trash_a_model_goes_into_the_librarys_own(
     choose(page, "Glöckchen")
     page.models_page.list.actions_by_name["delete"].trigger()
     qtbot.waitUntil(lambda: "there is no trash here" in page.notices.text(), timeout=10_000)
-    assert (library.folder / background_library.TRASH_NAME / "model 2.distill").is_file()
+    assert (library.folder / background_library.DELETED_MODELS_FOLDER / "model 2.distill").is_file()
     page.models.undo_stack.undo()
     qtbot.waitUntil(lambda: "Glöckchen" in names(page), timeout=10_000)
 

@@ -301,7 +301,7 @@ def test_the_folder_of_codes_outlives_its_writer(
 def test_a_new_run_hides_the_codes(opened: MainWindow, sounds: Path, qtbot: QtBot) -> None:
     opened.controls.choose("vae", "auto", 1)
     opened.open_folder(sounds)
-    qtbot.waitUntil(lambda: opened.controls.start.isEnabled() and not opened.sounds.loader.is_busy, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: opened.controls.start.isEnabled() and not opened.sounds.scanner.is_busy, timeout=PATIENCE)
     opened.controls.start.click()
     assert opened.plots.codebook.strip.isHidden()
     qtbot.waitUntil(lambda: opened.runs.bridge.state is RunState.IDLE, timeout=PATIENCE)

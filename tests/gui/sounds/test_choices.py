@@ -138,7 +138,7 @@ def test_excluded_sounds_are_remembered(
     loaded.open_folder(tmp_path / "elsewhere")
     assert not loaded.sounds.exclusions.undo_stack.canUndo()  # nothing to take back that one does not see
     loaded.open_folder(home)
-    qtbot.waitUntil(lambda: "tone 0.wav" in names(loaded) and not loaded.sounds.loader.is_busy)
+    qtbot.waitUntil(lambda: "tone 0.wav" in names(loaded) and not loaded.sounds.scanner.is_busy)
     assert names(loaded) == TONES - {"tone 2.wav"}
     view.columns.set_wanted(Column.CHANNELS, True)
     view.sortByColumn(Column.DURATION, Qt.SortOrder.DescendingOrder)
@@ -203,9 +203,9 @@ def test_of_a_long_sound_only_the_end_is_held_out(loaded: MainWindow, view: Soun
 def test_the_split_is_not_told_before_it_is_certain(loaded: MainWindow, view: SoundView, qtbot: QtBot) -> None:
     soundfile.write(loaded.sounds.roots[0] / "tone 9.wav", tone(0.9, 500.0), 48_000)
     told: list[set[str]] = []
-    loaded.sounds.loader.scan_finished.connect(lambda _result: told.append(held_out(view)))
+    loaded.sounds.scanner.scan_finished.connect(lambda _result: told.append(held_out(view)))
     loaded.sounds.show(loaded.sounds.roots)
-    qtbot.waitUntil(lambda: bool(told) and not loaded.sounds.loader.is_busy)
+    qtbot.waitUntil(lambda: bool(told) and not loaded.sounds.scanner.is_busy)
     assert told == [set()]  # the new file is not decoded yet: any of the others may be held out
     wait_split(loaded, qtbot)
     assert held_out(view) == split_of_a_training(loaded, TrainingConfig().val_fraction)
@@ -381,7 +381,7 @@ def test_a_sound_stays_chosen_when_more_are_added(loaded: MainWindow, view: Soun
     click(view, cell(view, "tone 2.wav"))
     previews = make_previews(loaded.sounds.roots[0].parent / "more", 0)
     loaded.sounds.add(previews)
-    qtbot.waitUntil(lambda: view.model().rowCount() == 9 and not loaded.sounds.loader.is_busy)
+    qtbot.waitUntil(lambda: view.model().rowCount() == 9 and not loaded.sounds.scanner.is_busy)
     assert view.currentIndex().data() == "tone 2.wav"
     qtbot.waitUntil(lambda: heard(loaded) == "tone 2.wav")
 

@@ -30,7 +30,7 @@ def names(window: MainWindow) -> set[str]:
 
 
 def settle(window: MainWindow, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: not (window.sounds.loader.is_busy or window.sounds.splitting.is_busy), timeout=10_000)
+    qtbot.waitUntil(lambda: not (window.sounds.scanner.is_busy or window.sounds.splitting.is_busy), timeout=10_000)
 
 
 def menu_action(window: MainWindow, text: str) -> QAction:

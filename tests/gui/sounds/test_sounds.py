@@ -116,7 +116,7 @@ def test_files_and_folders_dropped_on_the_window_are_added(loaded: MainWindow, t
     loaded.pages.show_page(PLAY)
     drop(loaded, other, single)
     assert loaded.pages.currentIndex() == TRAINING
-    qtbot.waitUntil(lambda: len(cells(loaded)) == 9 and not loaded.sounds.loader.is_busy)
+    qtbot.waitUntil(lambda: len(cells(loaded)) == 9 and not loaded.sounds.scanner.is_busy)
     assert {"more.wav", "single.wav", "tone 0.wav"} <= set(cells(loaded))
 
 
@@ -139,7 +139,7 @@ def test_a_double_click_asks_for_the_demo_sounds_once(window: MainWindow) -> Non
 
 def test_demo_sounds_are_one_click_away(window: MainWindow, qtbot: QtBot) -> None:
     QTest.mouseClick(window.browser.demo_button, LEFT)
-    qtbot.waitUntil(lambda: window.controls.start.isEnabled() and not window.sounds.loader.is_busy, timeout=120_000)
+    qtbot.waitUntil(lambda: window.controls.start.isEnabled() and not window.sounds.scanner.is_busy, timeout=120_000)
     assert len(window.sounds.usable()) >= 12
     assert window.sounds.name == "demo-sounds"
 
@@ -217,7 +217,7 @@ def test_a_second_folder_takes_the_place_of_the_first(loaded: MainWindow, tmp_pa
     other.mkdir()
     (other / "one.wav").write_bytes(loaded.sounds.usable()[0].read_bytes())
     loaded.open_folder(other)
-    qtbot.waitUntil(lambda: set(cells(loaded)) == {"one.wav"} and not loaded.sounds.loader.is_busy)
+    qtbot.waitUntil(lambda: set(cells(loaded)) == {"one.wav"} and not loaded.sounds.scanner.is_busy)
     assert loaded.notices.text() == ""
 
 

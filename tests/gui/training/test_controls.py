@@ -248,7 +248,7 @@ def test_the_work_after_the_last_epoch_is_not_called_no_time_left(window: MainWi
     for _ in range(2):
         assert controls.eta.text() == "Finishing: learning to make new sounds 58/231…"
         assert controls.progress.value() / controls.progress.maximum() == pytest.approx(58 / 231, abs=0.01)
-        controls._clock.timeout.emit()
+        controls._time_left_timer.timeout.emit()
     controls.show_state(RunState.IDLE)
 
 
@@ -279,7 +279,7 @@ def test_the_time_left_is_not_used_up_by_a_slow_epoch(window: MainWindow, monkey
     assert controls.eta.text() == "Epoch 10 of 10 · 30 s left"
     controls.show_epoch(replace(eighth, epoch=9, eta_seconds=0.0))
     now[0] += 40.0
-    controls._clock.timeout.emit()
+    controls._time_left_timer.timeout.emit()
     assert controls.eta.text() == "Epoch 10 of 10 · a moment left"
     controls.show_state(RunState.IDLE)
 

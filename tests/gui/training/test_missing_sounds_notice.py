@@ -109,7 +109,7 @@ def test_a_share_that_is_gone_is_not_asked_in_the_window_s_thread(
     assert window.notices.text() == (
         "1 of the 2 sounds of “bells” is not where it was: a.wav. Show the folder where it is now, or put it back."
     )
-    qtbot.waitUntil(lambda: window.runs._locator._start == tmp_path)
+    qtbot.waitUntil(lambda: window.runs._locator._search_folder == tmp_path)
     assert asked == [False, False]
 
 

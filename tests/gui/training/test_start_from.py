@@ -10,8 +10,8 @@ from pytestqt.qtbot import QtBot
 from distill import paths
 from distill.config.training import TrainingConfig
 from distill.gui.background.background_tasks import BackgroundTask
-from distill.gui.training import starting_model_choice
-from distill.gui.training.starting_model_choice import StartChoice, read_model
+from distill.gui.training import start_point_choice
+from distill.gui.training.start_point_choice import StartChoice, read_model
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.page_switch import TRAINING
 from distill.json_files import write_json
@@ -139,7 +139,7 @@ def test_a_model_that_was_read_late_is_no_choice_any_more(
         read.append(name)
         return choice
 
-    monkeypatch.setattr(starting_model_choice, "read_model", read_slowly)
+    monkeypatch.setattr(start_point_choice, "read_model", read_slowly)
     chooser = loaded.runs.origin
     chooser.choose_model(model, "Slow")
     chooser.choose_model(model, "Quick")

@@ -167,7 +167,7 @@ def test_a_file_that_cannot_be_read_is_asked_for_once(
     thumbnails.request(bad)
     thumbnails.request(good)
     qtbot.waitUntil(lambda: thumbnails.peaks(good) is not None and len(slow.measured) == 2)
-    qtbot.waitUntil(lambda: bad in thumbnails._known)
+    qtbot.waitUntil(lambda: bad in thumbnails._overviews)
     for _ in range(3):
         thumbnails.request(bad)  # as each painting of the row does
     thumbnails.prefetch_waveforms([])

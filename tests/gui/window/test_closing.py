@@ -127,7 +127,7 @@ def test_the_window_closes_although_a_drive_does_not_answer(
         go_on.wait(120)
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr("distill.gui.sounds.sound_loader.scan_sounds", hang)
+    monkeypatch.setattr("distill.gui.sounds.background_scan.scan_sounds", hang)
     monkeypatch.setattr(stuck_threads, "PATIENCE_S", 0.1)
     window.open_folder(sounds)
     qtbot.waitUntil(begun.is_set)

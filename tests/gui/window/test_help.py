@@ -66,7 +66,7 @@ def recent_names(window: MainWindow) -> list[str]:
 
 
 def show(qtbot: QtBot, window: MainWindow, folder: Path) -> None:
-    with qtbot.waitSignal(window.sounds.loader.scan_finished, timeout=10_000):
+    with qtbot.waitSignal(window.sounds.scanner.scan_finished, timeout=10_000):
         window.open_folder(folder)
 
 
@@ -98,7 +98,7 @@ def test_recent_folders_come_back_and_a_missing_one_is_not_offered(
     moved.rename(folders[0])  # the disk is plugged in again
     recent_menu(again).aboutToShow.emit()
     qtbot.waitUntil(lambda: recent_names(again) == ["drums && bass", "bells"])
-    with qtbot.waitSignal(again.sounds.loader.scan_finished, timeout=10_000):
+    with qtbot.waitSignal(again.sounds.scanner.scan_finished, timeout=10_000):
         recent_menu(again).actions()[1].trigger()
     assert again.sounds.roots == (folders[0],)
     assert recent_names(again) == ["bells", "drums && bass"]

@@ -85,7 +85,9 @@ def test_what_lists_other_sounds_shows_the_list(window: MainWindow, qtbot: QtBot
     window.pages.open_page(page)
     menu_action(window, "File", "Use demo sounds").trigger()
     assert window.browser.isVisible()
-    qtbot.waitUntil(lambda: len(window.browser.usable_paths()) > 2 and not window.sounds.loader.is_busy, timeout=60_000)
+    qtbot.waitUntil(
+        lambda: len(window.browser.usable_paths()) > 2 and not window.sounds.scanner.is_busy, timeout=60_000
+    )
 
 
 def test_two_sounds_are_switched_only_while_they_are_compared(loaded: MainWindow, qtbot: QtBot, sounds: Path) -> None:

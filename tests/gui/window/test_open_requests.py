@@ -84,7 +84,7 @@ def test_macos_hands_a_folder_over_as_an_event(
         OpenRequests(qapp, window)
     qapp.sendEvent(qapp, QFileOpenEvent(QUrl.fromLocalFile(str(sounds))))
     qtbot.waitUntil(
-        lambda: len(window.browser.usable_paths()) == 4 and not window.sounds.loader.is_busy, timeout=20_000
+        lambda: len(window.browser.usable_paths()) == 4 and not window.sounds.scanner.is_busy, timeout=20_000
     )
 
 

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 #: Property of an object whose tasks `end_tasks` has ended: no task starts under it any more.
-_ENDED = "distillTasksEnded"
+_TASKS_ENDED = "distillTasksEnded"
 
 #: The function of a task: gets a callback for progress, and an event that requests an early end.
 Work = Callable[[Callable[[Any], None], threading.Event], Any]
@@ -68,19 +68,19 @@ class BackgroundTask(QThread):
 
     def start(self, *priority: QThread.Priority) -> None:
         """Start, unless the tasks of an ancestor have been ended: nobody would wait for this one."""
-        above = self.parent()
-        while above is not None:
-            if above.property(_ENDED):
+        ancestor = self.parent()
+        while ancestor is not None:
+            if ancestor.property(_TASKS_ENDED):
                 self.deleteLater()
                 return
-            above = above.parent()
+            ancestor = ancestor.parent()
         super().start(*priority)
 
     def run(self) -> None:
         """Run the function; Qt calls this in the new thread."""
         lower_own_priority()
         try:
-            result = self._work(self._pass_on, self.cancel_event)
+            result = self._work(self._report_progress, self.cancel_event)
         except Exception as exc:  # boundary: see the rule in the module's docstring
             self._crossed.emit("failed", exc)
         else:
@@ -90,16 +90,16 @@ class BackgroundTask(QThread):
         """Request an early end; no signal is emitted any more."""
         self.cancel_event.set()
 
-    def _pass_on(self, value: Any) -> None:
+    def _report_progress(self, value: Any) -> None:
         self._crossed.emit("progressed", value)
 
-    def _on_crossed(self, what: str, value: Any) -> None:
+    def _on_crossed(self, signal_name: str, value: Any) -> None:
         if self.cancel_event.is_set():
             return
-        if what == "progressed":
+        if signal_name == "progressed":
             self.progressed.emit(value)
             return
-        if what == "succeeded":
+        if signal_name == "succeeded":
             self.succeeded.emit(value)
         else:
             self._on_error(value)
@@ -127,7 +127,7 @@ def end_tasks(parent: QObject) -> None:
     The end of a task is a queued event, which may come later and would start the next one.  A thread that still runs
     when its object is destroyed ends the whole process, so one that does not end is left behind without a parent.
     """
-    parent.setProperty(_ENDED, True)
+    parent.setProperty(_TASKS_ENDED, True)
     tasks = parent.findChildren(BackgroundTask)
     for task in tasks:
         task.cancel()
@@ -242,10 +242,11 @@ class TaskQueue(QObject):
         self._is_closed = True
         end_tasks(self)  # finds the task by Qt: if an ancestor's tasks were ended before, it is deleted already
         self._task = None
-        left = list(self._queued_tasks)
+        queued_tasks = list(self._queued_tasks)
         self._queued_tasks.clear()
-        if left:
-            thread = threading.Thread(target=_run_queued_tasks, args=(left, self._name), name=self._name, daemon=True)
+        if queued_tasks:
+            arguments = queued_tasks, self._name
+            thread = threading.Thread(target=_run_queued_tasks, args=arguments, name=self._name, daemon=True)
             thread.start()
             thread.join(patience(self._keeps))
             if thread.is_alive():

@@ -44,7 +44,7 @@ def patience(keeps: bool) -> float:
 def _is_stuck() -> bool:
     """Whether a thread that was left behind still runs, of the window or of a training that was stopped."""
     return is_left_behind() or any(
-        one.is_alive() if isinstance(one, threading.Thread) else one.isRunning() for one in left_behind
+        thread.is_alive() if isinstance(thread, threading.Thread) else thread.isRunning() for thread in left_behind
     )
 
 

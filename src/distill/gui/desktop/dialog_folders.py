@@ -29,7 +29,7 @@ class StartFolders(QObject):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._names: dict[Path, frozenset[str]] = {}  # of what is in the folders that have answered
+        self._names_in_folders: dict[Path, frozenset[str]] = {}  # of what is in the folders that have answered
         self._looking: dict[Path, BackgroundTask] = {}
 
     def look(self, folder: Path) -> None:
@@ -45,18 +45,18 @@ class StartFolders(QObject):
 
     def start(self, folder: Path) -> Path:
         """Return where a dialog starts that is wanted to start in a folder, and look into it again for the next one."""
-        is_answering = folder in self._names and folder not in self._looking
+        can_dialog_start_there = folder in self._names_in_folders and folder not in self._looking
         self.look(folder)
-        return folder if is_answering else Path.home()
+        return folder if can_dialog_start_there else Path.home()
 
     def names(self, folder: Path) -> frozenset[str]:
         """Return the names in a folder, as far as they are known."""
-        return self._names.get(folder, frozenset())
+        return self._names_in_folders.get(folder, frozenset())
 
     def _on_looked(self, folder: Path, names: frozenset[str] | None) -> None:
-        self._names.pop(folder, None)
+        self._names_in_folders.pop(folder, None)
         if names is not None:
-            self._names[folder] = names
+            self._names_in_folders[folder] = names
 
 
 def _names_in(folder: Path) -> frozenset[str] | None:

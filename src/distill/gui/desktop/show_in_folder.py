@@ -89,8 +89,8 @@ def _locate(path: Path) -> tuple[bool, Path | None]:
     return exists, None
 
 
-def _show(path: Path, found: tuple[bool, Path | None] | None) -> None:
-    exists, folder = found or (False, None)
+def _show(path: Path, location: tuple[bool, Path | None] | None) -> None:
+    exists, folder = location or (False, None)
     if not exists:
         _open_folder(path, folder)
     elif sys.platform == "win32":

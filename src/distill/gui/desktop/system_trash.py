@@ -27,8 +27,8 @@ def move_to_trash(path: Path, own_folder: Path | None = None) -> Path | None:
     """
     file = QFile(str(path))
     if file.moveToTrash():
-        there = Path(file.fileName())
-        return there if there != path and there.exists() else None
+        path_in_trash = Path(file.fileName())
+        return path_in_trash if path_in_trash != path and path_in_trash.exists() else None
     try:
         return trash.move_to_trash(path)
     except OSError as exc:

@@ -105,11 +105,11 @@ class FindingCard(QFrame):
             if is_fixed
             else self.tr("For training only: your files stay as they are.")
         )
-        parts = [self.finding.done_text] if self.finding.done_text else []
+        state_texts = [self.finding.done_text] if self.finding.done_text else []
         if self.finding.fixes:
-            parts.append((self.tr("Done: {0}") if is_fixed else "{0}").format(self.finding.fix_text))
-        self.state.setText(" ".join(parts))
-        self.state.setVisible(bool(parts))
+            state_texts.append((self.tr("Done: {0}") if is_fixed else "{0}").format(self.finding.fix_text))
+        self.state.setText(" ".join(state_texts))
+        self.state.setVisible(bool(state_texts))
 
     def _muted(self, text: str) -> QLabel:
         label = QLabel(text)

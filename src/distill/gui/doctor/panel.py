@@ -4,14 +4,30 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from distill.gui.doctor.finding_card import FindingCard
 from distill.gui.widgets import theme
+from distill.gui.widgets.formatting import count_of
 from distill.gui.widgets.panel import Panel, PanelScrollArea
 from distill.training.data.doctor.findings import Finding
+
+translate = QCoreApplication.translate
+
+
+def doctor_button_text(pending_count: int, finding_count: int) -> str:
+    """Return what the button that opens the panel says: how many of the findings are still to be looked at."""
+    if pending_count:
+        return count_of(
+            pending_count,
+            translate("DoctorPresenter", "1 thing to look at"),
+            translate("DoctorPresenter", "{0} things to look at"),
+        )
+    if finding_count:
+        return translate("DoctorPresenter", "Check: nothing left to do")
+    return translate("DoctorPresenter", "Check: nothing is wrong")
 
 
 class DoctorPanel(Panel):

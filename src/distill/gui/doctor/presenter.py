@@ -11,11 +11,10 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from distill.audio.cache.sound_cache import SoundCache
 from distill.errors import Cancelled, SoundError
 from distill.gui.background.background_tasks import BackgroundTask
-from distill.gui.doctor.panel import DoctorPanel
+from distill.gui.doctor.panel import DoctorPanel, doctor_button_text
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.sounds.sound_row import SoundStatus
-from distill.gui.widgets.formatting import count_of
 from distill.gui.window_part import WindowPart
 from distill.training.data.doctor.findings import Finding, examine, merged_fixes
 
@@ -32,14 +31,14 @@ class DoctorPresenter(QObject, WindowPart):
         super().__init__(parent)
         self._panel, self._browser, self._sounds = panel, browser, sounds
         self._findings: tuple[Finding, ...] | None = None  # None while the sounds are not examined
-        self._task: BackgroundTask | None = None
-        self._examined: tuple[tuple[Path, str], ...] | None = None  # what the findings are of, or will be
-        self._settling = QTimer(self, interval=SETTLED_MILLISECONDS, singleShot=True)
-        self._settling.timeout.connect(self._examine)
+        self._examining: BackgroundTask | None = None
+        self._examined_sounds: tuple[tuple[Path, str], ...] | None = None  # what the findings are of, or will be
+        self._settle_timer = QTimer(self, interval=SETTLED_MILLISECONDS, singleShot=True)
+        self._settle_timer.timeout.connect(self._examine)
         browser.table.dataChanged.connect(self._on_sounds_changed)
         browser.table.modelReset.connect(self._on_listed)
         sounds.exclusions.changed.connect(self._show_state)
-        sounds.loader.failed.connect(self._on_unreadable)
+        sounds.scanner.failed.connect(self._on_unreadable)
         panel.play_requested.connect(self.play_requested)
         panel.fix_requested.connect(self._on_fix_requested)
         panel.fix_all_requested.connect(self._on_fix_all_requested)
@@ -50,22 +49,22 @@ class DoctorPresenter(QObject, WindowPart):
 
     def close(self) -> None:
         """Stop examining."""
-        self._settling.stop()
+        self._settle_timer.stop()
         self._cancel()
 
     def _on_listed(self) -> None:
         if self._is_outdated():
             self._forget()
-            self._settling.start()
+            self._settle_timer.start()
 
     def _on_sounds_changed(self) -> None:
         if self._is_outdated():
-            if self._examined is not None:  # otherwise it is said already why there are no findings
+            if self._examined_sounds is not None:  # otherwise it is said already why there are no findings
                 self._forget()
-            self._settling.start()
+            self._settle_timer.start()
 
     def _is_outdated(self) -> bool:
-        return self._has_undecoded() or self._wanted() != self._examined
+        return self._has_undecoded() or self._sounds_to_examine() != self._examined_sounds
 
     def _has_undecoded(self) -> bool:
         return any(row.status is SoundStatus.LISTED for row in self._browser.table.rows)
@@ -73,7 +72,7 @@ class DoctorPresenter(QObject, WindowPart):
     def _forget(self) -> None:
         """Drop the findings, and the search for them: the sounds are others now."""
         self._cancel()
-        self._findings = self._examined = None
+        self._findings = self._examined_sounds = None
         self._panel.show_findings((), self.is_fixed)
         text = self.tr("Checking the sounds…")
         self._panel.show_message(text)
@@ -84,25 +83,25 @@ class DoctorPresenter(QObject, WindowPart):
             self._panel.show_message(self.tr("The sounds could not be read, so they were not checked."))
             self._browser.show_doctor(self.tr("Not checked"), 0)
 
-    def _wanted(self) -> tuple[tuple[Path, str], ...]:
+    def _sounds_to_examine(self) -> tuple[tuple[Path, str], ...]:
         """Return the sounds to examine: all that are decoded, also those that a fix leaves out."""
-        rows, left_out = self._browser.table.rows, self._sounds.exclusions.left_out
+        rows, left_out_by_fix = self._browser.table.rows, self._sounds.exclusions.left_out
         return tuple(
             (row.path, row.content_hash)
             for row in rows
-            if row.status is SoundStatus.READY and (row.is_usable or row.path in left_out)
+            if row.status is SoundStatus.READY and (row.is_usable or row.path in left_out_by_fix)
         )
 
     def _examine(self) -> None:
         """Examine the sounds once all of them are decoded."""
         if self._has_undecoded():
             return  # the next one that is decoded starts this again
-        wanted = self._wanted()
-        if wanted == self._examined:
+        sounds = self._sounds_to_examine()
+        if sounds == self._examined_sounds:
             return
         self._cancel()
-        self._examined = wanted
-        files = [path for path, _ in wanted]
+        self._examined_sounds = sounds
+        files = [path for path, _ in sounds]
         if not files:
             self._show([])
             return
@@ -111,21 +110,21 @@ class DoctorPresenter(QObject, WindowPart):
         task.succeeded.connect(self._show)
         task.progressed.connect(self._on_progress)
         task.ended.connect(self._on_ended)
-        self._task = task
+        self._examining = task
         self._browser.show_doctor(self.tr("Checking the sounds…"), 0)
         task.start()
 
     def _cancel(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        if self._examining is not None:
+            self._examining.cancel()
+            self._examining = None
 
     def _on_progress(self, progress: tuple[int, int]) -> None:
         self._panel.show_message(self.tr("Checking {0} of {1} sounds…").format(*progress))
 
     def _on_ended(self) -> None:
-        if self.sender() is self._task:
-            self._task = None
+        if self.sender() is self._examining:
+            self._examining = None
 
     def _show(self, findings: Sequence[Finding]) -> None:
         self._findings = tuple(findings)
@@ -136,14 +135,10 @@ class DoctorPresenter(QObject, WindowPart):
         if self._findings is None:
             return
         self._panel.show_fixed(self.is_fixed)
-        is_open = [finding for finding in self._findings if not finding.fixes or not self.is_fixed(finding)]
-        pending = [finding for finding in is_open if finding.fixes or not finding.done_text]
-        count = len(self._findings)
-        self._panel.show_message("" if count else self.tr("Nothing is wrong with the sounds that are listed."))
-        text = count_of(len(pending), self.tr("1 thing to look at"), self.tr("{0} things to look at"))
-        if not pending:
-            text = self.tr("Check: nothing left to do") if count else self.tr("Check: nothing is wrong")
-        self._browser.show_doctor(text, len(pending))
+        not_fixed = [finding for finding in self._findings if not finding.fixes or not self.is_fixed(finding)]
+        pending = [finding for finding in not_fixed if finding.fixes or not finding.done_text]
+        self._panel.show_message("" if self._findings else self.tr("Nothing is wrong with the sounds that are listed."))
+        self._browser.show_doctor(doctor_button_text(len(pending), len(self._findings)), len(pending))
 
     def _on_fix_requested(self, finding: Finding, is_wanted: bool) -> None:
         self._sounds.exclusions.fix(finding.fixes, is_wanted, finding.title)

@@ -50,7 +50,7 @@ class TrainingThread(QThread):
     def __init__(self, engine: EngineSource, job: Job, events: deque[Event | HistoryRead], parent: QObject) -> None:
         super().__init__(parent)
         self._engine, self._job, self._events = engine, job, events
-        self._completed = False
+        self._has_completed = False
         self.cancel_event = StopRequest()
         #: The model, if it could not be written.
         self.unsaved_model: Any = None
@@ -60,7 +60,7 @@ class TrainingThread(QThread):
     def run(self) -> None:
         """Train; Qt calls this in the new thread.  Threads that the engine starts inherit the low priority."""
         lower_own_priority()
-        began = time.monotonic()
+        began_at = time.monotonic()
         error = None
         try:
             result = self._job.run(self._engine, self._queue, self.cancel_event)
@@ -71,15 +71,15 @@ class TrainingThread(QThread):
             diagnostics.report(exc, "training")
             text = self.tr("The training ended with an unexpected error ({0}). The log file has the details.")
             error = text.format(repr(exc))
-        if not self._completed:
+        if not self._has_completed:
             error = error or self.tr("The training ended without a result. The log file may have the details.")
-            seconds = time.monotonic() - began
+            seconds = time.monotonic() - began_at
             self._queue(TrainingCompleteEvent(0, seconds, None, None, None, None, "failed", error))
         with suppress(DistillError):  # it failed before there was a record
             self.record = RunRecord.load(self._job.run_dir)
 
     def _queue(self, event: Event | HistoryRead) -> None:
-        self._completed = self._completed or isinstance(event, TrainingCompleteEvent)
+        self._has_completed = self._has_completed or isinstance(event, TrainingCompleteEvent)
         self._events.append(event)
 
 
@@ -115,8 +115,8 @@ class TrainingBridge(QObject):
         self.unsaved_model: Any = None
         #: The record of the run that ended last, None if it failed before it had one.
         self.record: RunRecord | None = None
-        self._timer = QTimer(self, interval=DRAIN_MILLISECONDS)
-        self._timer.timeout.connect(self._on_tick)
+        self._drain_timer = QTimer(self, interval=DRAIN_MILLISECONDS)
+        self._drain_timer.timeout.connect(self._on_tick)
 
     @property
     def is_running(self) -> bool:
@@ -126,8 +126,8 @@ class TrainingBridge(QObject):
     @property
     def total_epochs(self) -> int:
         """Number of epochs of the newest run, 0 before the first."""
-        wanted = self.job.max_epochs if isinstance(self.job, ResumeJob) else None
-        return wanted or (self.config.max_epochs if self.config is not None else 0)
+        extended_epochs = self.job.max_epochs if isinstance(self.job, ResumeJob) else None
+        return extended_epochs or (self.config.max_epochs if self.config is not None else 0)
 
     def start(self, job: Job, is_to_finish: bool = False) -> None:
         """Start a run; one that is only to be finished ends where its checkpoint stands.
@@ -147,7 +147,7 @@ class TrainingBridge(QObject):
         if is_to_finish:
             self._thread.cancel_event.finish()
         self._set_state(RunState.PREPARING)
-        self._timer.start()
+        self._drain_timer.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -180,15 +180,15 @@ class TrainingBridge(QObject):
         self._drain(time.monotonic() + DRAIN_SECONDS)
 
     def _drain(self, deadline: float | None) -> None:
-        arrived = False
+        has_data = False
         while self._events:
-            arrived = self._take(self._events.popleft()) or arrived
+            has_data = self._deliver(self._events.popleft()) or has_data
             if deadline is not None and time.monotonic() > deadline:
                 break
-        if arrived:
+        if has_data:
             self.data_arrived.emit()
 
-    def _take(self, event: Event | HistoryRead) -> bool:
+    def _deliver(self, event: Event | HistoryRead) -> bool:
         """Put an event where it belongs; True when the history has grown."""
         if isinstance(event, (StepMetrics, VQStepMetrics, EpochMetrics, VQEpochMetrics)):
             self._extend(event)
@@ -231,7 +231,7 @@ class TrainingBridge(QObject):
         thread.wait()
         self.unsaved_model, self.record = thread.unsaved_model, thread.record
         thread.deleteLater()
-        self._timer.stop()
+        self._drain_timer.stop()
         self._drain(None)
         self._set_state(RunState.IDLE)
         self.run_ended.emit(self._ending)
@@ -241,23 +241,23 @@ def history_before(
     history: AnyHistory, event: StepMetrics | VQStepMetrics | EpochMetrics | VQEpochMetrics
 ) -> AnyHistory:
     """Return ``history`` without what came at ``event`` or after it: itself, where that is nothing."""
-    position = _position(event)
-    newest = [(e.epoch, float("inf")) for e in history.epochs[-1:]]
+    position = _event_position(event)
+    newest_positions = [(e.epoch, float("inf")) for e in history.epochs[-1:]]
     if history.step_count:
-        newest.append((history.step_column("epoch")[-1], history.step_column("step")[-1]))
-    if all(n < position for n in newest):
+        newest_positions.append((history.step_column("epoch")[-1], history.step_column("step")[-1]))
+    if all(known < position for known in newest_positions):
         return history
-    shorter = type(history)()
+    shortened_history = type(history)()
     for item in history.events():
-        if _position(item) >= position:
+        if _event_position(item) >= position:
             continue
         if isinstance(item, (StepMetrics, VQStepMetrics)):
-            shorter.add_step(item)  # type: ignore[arg-type]
+            shortened_history.add_step(item)  # type: ignore[arg-type]
         else:
-            shorter.add_epoch(item)  # type: ignore[arg-type]
-    return shorter
+            shortened_history.add_epoch(item)  # type: ignore[arg-type]
+    return shortened_history
 
 
-def _position(event: StepMetrics | VQStepMetrics | EpochMetrics | VQEpochMetrics) -> tuple[int, float]:
+def _event_position(event: StepMetrics | VQStepMetrics | EpochMetrics | VQEpochMetrics) -> tuple[int, float]:
     """Return where in a run an event is: an epoch's measurements come after all its steps."""
     return event.epoch, event.step if isinstance(event, (StepMetrics, VQStepMetrics)) else float("inf")

@@ -49,12 +49,12 @@ class RunController(QObject):
         self.planned_epochs = 0
         self._is_finished = self._has_failed = False
         self._has_epochs = False
-        self._skipped = 0
+        self._skipped_sounds = 0
         #: Whether another process trains the run that is shown: it can only be looked at.
         self.is_elsewhere = False
         self.follower = RunFollower(self)
         self.follower.ended.connect(self._on_followed_ended)
-        self._reading: BackgroundTask | None = None
+        self._reading_run: BackgroundTask | None = None
         #: The run that is being read, and will be shown; None if none is.
         self.opening: Path | None = None
         #: Whether the user requested the run that was opened last.
@@ -69,7 +69,7 @@ class RunController(QObject):
         name: str,
         changes: Mapping[str, Any] | None = None,
         fixes: Mapping[Path, SoundFix] | None = None,
-        start: tuple[Path, AnyConfig] | None = None,
+        start_point: tuple[Path, AnyConfig] | None = None,
     ) -> bool:
         """Start a new run; return whether the settings allow it, otherwise a notice says why not.
 
@@ -85,18 +85,18 @@ class RunController(QObject):
             Settings that differ from the preset.
         fixes
             What is changed in sounds when they are read.
-        start
+        start_point
             Model or checkpoint to start from, and its settings; None for none.
         """
         try:
-            config = make_config(family, len(sounds), preset, epochs, **(changes or {}))
-            if start is not None:
-                config = config_from_model(config, start[1], changes or {})
+            run_config = make_config(family, len(sounds), preset, epochs, **(changes or {}))
+            if start_point is not None:
+                run_config = config_from_model(run_config, start_point[1], changes or {})
         except ConfigurationError as exc:
             self.noticed.emit("start", str(exc), "error")
             return False
-        start_from = None if start is None else start[0]
-        self.start_with(config, sounds, name, paths.new_run_dir(name), fixes, start_from)
+        start_from = None if start_point is None else start_point[0]
+        self.start_with(run_config, sounds, name, paths.new_run_dir(name), fixes, start_from)
         return True
 
     def start_with(
@@ -111,7 +111,7 @@ class RunController(QObject):
         """Start a new run with these settings, in this folder; the rest is as in `start_new`."""
         self._cancel_reading()
         self.folder = folder
-        self._begin(config.max_epochs)
+        self._note_beginning(config.max_epochs)
         self.new_run_began.emit(config.family)
         job = TrainJob(config, tuple(sounds), folder, paths.models_dir(), name, dict(fixes or {}), start_from)
         self.bridge.start(job)
@@ -135,9 +135,9 @@ class RunController(QObject):
             self.noticed.emit("open", text, "warning")
             return
         self._cancel_reading()
-        longer = epochs if self._max_epochs and epochs > self._max_epochs else None
-        self._begin(longer or self._max_epochs)
-        self.bridge.start(ResumeJob(self.folder, paths.models_dir(), longer, sounds))
+        extended_epochs = epochs if self._max_epochs and epochs > self._max_epochs else None
+        self._note_beginning(extended_epochs or self._max_epochs)
+        self.bridge.start(ResumeJob(self.folder, paths.models_dir(), extended_epochs, sounds))
 
     def finish(self) -> None:
         """End the running or shown run as finished, with the epochs it has."""
@@ -146,17 +146,17 @@ class RunController(QObject):
         elif self.folder is not None:
             folder = self.folder
             self._cancel_reading()
-            self._reading = BackgroundTask(lambda _progress, _cancel: _mark(folder), self)
-            self._reading.succeeded.connect(self._on_marked)
-            self._reading.failed.connect(self._on_read_failed)
-            self._reading.ended.connect(self._on_reading_ended)
-            self._reading.start()
+            self._reading_run = BackgroundTask(lambda _progress, _cancel: _mark_finished(folder), self)
+            self._reading_run.succeeded.connect(self._on_marked_finished)
+            self._reading_run.failed.connect(self._on_read_failed)
+            self._reading_run.ended.connect(self._on_reading_ended)
+            self._reading_run.start()
 
     def close_run(self) -> None:
         """Show no run."""
         self._cancel_reading()
         self.folder, self._has_epochs = None, False
-        self._begin(0)
+        self._note_beginning(0)
         self.can_resume_changed.emit()
 
     def open(self, folder: Path, is_requested: bool = True) -> None:
@@ -167,17 +167,17 @@ class RunController(QObject):
             return
         self._cancel_reading()
         self.was_requested, self.opening = is_requested, folder
-        self._reading = BackgroundTask(lambda _progress, _cancel: LoadedRun.read(folder), self)
-        self._reading.succeeded.connect(self._on_read)
-        self._reading.failed.connect(self._on_read_failed if is_requested else self._on_restore_failed)
-        self._reading.ended.connect(self._on_reading_ended)
-        self._reading.start()
+        self._reading_run = BackgroundTask(lambda _progress, _cancel: LoadedRun.read(folder), self)
+        self._reading_run.succeeded.connect(self._on_run_read)
+        self._reading_run.failed.connect(self._on_read_failed if is_requested else self._on_restore_failed)
+        self._reading_run.ended.connect(self._on_reading_ended)
+        self._reading_run.start()
 
     def show(self, run: LoadedRun) -> None:
         """Show a run that was read already, without a request of the user."""
         self._cancel_reading()
         self.was_requested = False
-        self._on_read(run)
+        self._on_run_read(run)
 
     def can_resume(self, epochs: int) -> bool:
         """Return whether the shown run is not at its end, or is to be extended to ``epochs``."""
@@ -188,25 +188,25 @@ class RunController(QObject):
     @property
     def is_paused(self) -> bool:
         """Whether the shown run was stopped before its end, without an error: resuming is the expected next step."""
-        is_at_rest = self.folder is not None and not self.bridge.is_running and not self.is_elsewhere
-        return is_at_rest and not self._is_finished and not self._has_failed
+        is_run_at_rest = self.folder is not None and not self.bridge.is_running and not self.is_elsewhere
+        return is_run_at_rest and not self._is_finished and not self._has_failed
 
     def can_finish(self) -> bool:
         """Return whether the shown run is not running and can be marked as finished."""
-        is_at_rest = self.folder is not None and not self.bridge.is_running and not self.is_elsewhere
-        return is_at_rest and not self._is_finished and self._has_epochs
+        is_run_at_rest = self.folder is not None and not self.bridge.is_running and not self.is_elsewhere
+        return is_run_at_rest and not self._is_finished and self._has_epochs
 
-    def _begin(self, epochs: int) -> None:
+    def _note_beginning(self, epochs: int) -> None:
         self._follow(None)
-        self._max_epochs, self._is_finished, self._has_failed, self._skipped = epochs, False, False, 0
+        self._max_epochs, self._is_finished, self._has_failed, self._skipped_sounds = epochs, False, False, 0
         self.planned_epochs = 0
 
     def _cancel_reading(self) -> None:
-        if self._reading is not None:
-            self._reading.cancel()
-            self._reading = self.opening = None
+        if self._reading_run is not None:
+            self._reading_run.cancel()
+            self._reading_run = self.opening = None
 
-    def _on_read(self, run: LoadedRun) -> None:
+    def _on_run_read(self, run: LoadedRun) -> None:
         self.folder = run.folder
         self._take_record(run.record)
         self._has_epochs = bool(run.history.epochs)
@@ -234,19 +234,19 @@ class RunController(QObject):
         log.info("The last run cannot be shown: %s", error)  # it was moved or deleted: no news for the user
 
     def _on_reading_ended(self) -> None:
-        if self._reading is self.sender():
-            self._reading = self.opening = None
+        if self._reading_run is self.sender():
+            self._reading_run = self.opening = None
 
     def _take_record(self, record: RunRecord) -> None:
         self._max_epochs, self.planned_epochs = record.config.max_epochs, record.planned_epochs or 0
         self._is_finished, self._has_failed = record.status == "finished", record.status in ("failed", UNSAVED)
 
-    def _on_marked(self, result: tuple[RunRecord | None, str]) -> None:
+    def _on_marked_finished(self, result: tuple[RunRecord | None, str]) -> None:
         record, missing = result
         if self.folder is None or self.bridge.is_running:
             return
         if record is None:  # its model is not there or not complete: the engine writes it
-            self._begin(self._max_epochs)
+            self._note_beginning(self._max_epochs)
             self.bridge.start(ResumeJob(self.folder, paths.models_dir()), is_to_finish=True)
             return
         self._take_record(record)
@@ -259,9 +259,9 @@ class RunController(QObject):
     def _on_noticed(self, notice: TrainingNotice) -> None:
         message = notice.message
         if notice.topic == "skipped":
-            self._skipped += 1
-            if self._skipped > 1:
-                message = self.tr("{0} sounds are skipped. The last one: {1}").format(self._skipped, message)
+            self._skipped_sounds += 1
+            if self._skipped_sounds > 1:
+                message = self.tr("{0} sounds are skipped. The last one: {1}").format(self._skipped_sounds, message)
         self.noticed.emit(notice.topic, message, notice.level)
 
     def _on_run_ended(self, ending: TrainingCompleteEvent) -> None:
@@ -276,7 +276,7 @@ class RunController(QObject):
         self.can_resume_changed.emit()
 
 
-def _mark(folder: Path) -> tuple[RunRecord | None, str]:
+def _mark_finished(folder: Path) -> tuple[RunRecord | None, str]:
     """Mark a run at rest as finished; return its record, or None where the engine must end it, and what it lacks."""
     is_done, missing = mark_finished(folder), parts_missing_text(folder)
     return RunRecord.load(folder) if is_done else None, missing

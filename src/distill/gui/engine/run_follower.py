@@ -27,15 +27,15 @@ class RunFollower(QObject):
         super().__init__(parent)
         self._folder: Path | None = None
         self._history: AnyHistory | None = None
-        self._position = 0
+        self._history_bytes_read = 0
         self._reading: BackgroundTask | None = None
         self._timer = QTimer(self, interval=LOOK_MILLISECONDS)
-        self._timer.timeout.connect(self._look)
+        self._timer.timeout.connect(self._read_growth)
 
     def follow(self, run: LoadedRun) -> None:
         """Follow a run, whose history grows from now on."""
         self.stop()
-        self._folder, self._history, self._position = run.folder, run.history, run.history_bytes
+        self._folder, self._history, self._history_bytes_read = run.folder, run.history, run.history_bytes
         self._timer.start()
 
     def stop(self) -> None:
@@ -46,8 +46,8 @@ class RunFollower(QObject):
             self._reading.cancel()
             self._reading = None
 
-    def _look(self) -> None:
-        folder, position = self._folder, self._position
+    def _read_growth(self) -> None:
+        folder, position = self._folder, self._history_bytes_read
         if folder is None or self._reading is not None:
             return
         self._reading = BackgroundTask(lambda _progress, _cancel: read_growth(folder, position), self)
@@ -62,7 +62,7 @@ class RunFollower(QObject):
         folder, history = self._folder, self._history
         if folder is None or history is None:
             return
-        self._position = growth.position
+        self._history_bytes_read = growth.position
         if growth.is_rewritten or (growth.host is None and not growth.events):
             self.stop()
             self.ended.emit(folder)

@@ -32,8 +32,8 @@ from distill.gui.widgets.plain_text import make_plain, plain_tip, readable
 #: Fades at a first start, and the longest that the dialog offers, in milliseconds.
 FADE_MS, DIALOG_FADE_MS = 5.0, 500
 #: The channels that can be chosen, and `ExportOptions.stereo` for each.
-_OWN, _MIX, _WIDENED = "own", "mix", "widened"
-_STEREO = {_OWN: None, _MIX: False, _WIDENED: True}
+_OWN_CHANNELS, _MIXED_TO_MONO, _WIDENED = "own", "mix", "widened"
+_STEREO = {_OWN_CHANNELS: None, _MIXED_TO_MONO: False, _WIDENED: True}
 
 
 class ExportChoices:
@@ -41,8 +41,8 @@ class ExportChoices:
 
     def __init__(self) -> None:
         self.options = ExportOptions("wav24", trim=True, fade_ms=FADE_MS)
-        music = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MusicLocation)
-        self.folder = Path(music or Path.home())
+        music_folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MusicLocation)
+        self.folder = Path(music_folder or Path.home())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -95,7 +95,7 @@ class ExportDialog(QDialog):
         self, sounds: Sequence[GeneratedEntry], choices: ExportChoices, starts: StartFolders, parent: QWidget
     ) -> None:
         super().__init__(parent)
-        self._starts = starts
+        self._dialog_folders = starts
         self.setObjectName("exportDialog")
         self._sounds, self._choices, self.folder = tuple(sounds), choices, choices.folder
         count = len(self._sounds)
@@ -111,7 +111,7 @@ class ExportDialog(QDialog):
         self._lay_out()
         self._on_format()
         self._show_rate(choices.options.sample_rate)
-        self._show_position()
+        self._show_target()
         make_plain(self)
 
     @property
@@ -134,16 +134,16 @@ class ExportDialog(QDialog):
     def set_folder(self, folder: Path) -> None:
         """Write into this folder."""
         self.folder = folder
-        self._starts.look(folder)
-        self._show_position()
+        self._dialog_folders.look(folder)
+        self._show_target()
 
     def _set_up(self) -> None:
         for row in FORMATS:
             self.format.addItem(row.label, row.key)
         numbers = {sound.recipe.channels for sound in self._sounds}
         if 2 in numbers:
-            self.channels.addItem(self.tr("As generated (stereo)"), _OWN)
-        self.channels.addItem(self.tr("Mono"), _MIX if 2 in numbers else _OWN)
+            self.channels.addItem(self.tr("As generated (stereo)"), _OWN_CHANNELS)
+        self.channels.addItem(self.tr("Mono"), _MIXED_TO_MONO if 2 in numbers else _OWN_CHANNELS)
         if 1 in numbers:
             self.channels.addItem(self.tr("Stereo (widened)"), _WIDENED)
         self.trim.setChecked(self._choices.options.trim)
@@ -210,21 +210,23 @@ class ExportDialog(QDialog):
 
     def _on_format(self) -> None:
         """List the rates that the format supports; the chosen rate stays if possible."""
-        wanted = self.rate.currentData() or self._choices.options.sample_rate
+        chosen_rate = self.rate.currentData() or self._choices.options.sample_rate
         rates = export_format(self.format.currentData()).rates
         self.rate.clear()
         for rate in RATES:
             if rate in rates:
                 self.rate.addItem(self.tr("{0} kHz").format(f"{rate / 1000:g}"), rate)
-        self._show_rate(wanted)
-        self._show_position()
+        self._show_rate(chosen_rate)
+        self._show_target()
 
     def _show_rate(self, rate: int) -> None:
-        found = self.rate.findData(rate)
-        self.rate.setCurrentIndex(found if found >= 0 else self.rate.findData(48_000))
+        rate_row = self.rate.findData(rate)
+        self.rate.setCurrentIndex(rate_row if rate_row >= 0 else self.rate.findData(48_000))
 
     def _on_browse(self) -> None:
-        dialog = QFileDialog(self, self.tr("Choose the folder to write to"), str(self._starts.start(self.folder)))
+        dialog = QFileDialog(
+            self, self.tr("Choose the folder to write to"), str(self._dialog_folders.start(self.folder))
+        )
         dialog.setObjectName("exportFolderDialog")
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
@@ -232,13 +234,13 @@ class ExportDialog(QDialog):
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
-    def _show_position(self) -> None:
+    def _show_target(self) -> None:
         self.position.setText(readable(str(self.folder)))
         self.position.setToolTip(plain_tip(str(self.folder)))
         suffix = export_format(self.format.currentData()).suffix
-        first = readable(f"{self._sounds[0].path.stem}{suffix}")
+        first_name = readable(f"{self._sounds[0].path.stem}{suffix}")
         self.name.setText(
-            self.tr("Written as {0}; a name that is taken gets a number.").format(first)
+            self.tr("Written as {0}; a name that is taken gets a number.").format(first_name)
             if len(self._sounds) == 1
-            else self.tr("Written as {0} and so on; names that are taken get a number.").format(first)
+            else self.tr("Written as {0} and so on; names that are taken get a number.").format(first_name)
         )

@@ -34,11 +34,11 @@ class SoundExportPresenter(QObject):
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._window, self._choices, self._starts, self._notices = window, choices, starts, notices
+        self._window, self._choices, self._dialog_folders, self._notices = window, choices, starts, notices
         panel.exporting_requested.connect(self._on_exporting_requested)
 
     def _on_exporting_requested(self, sounds: list[ListedSound]) -> None:
-        dialog = ExportDialog([s.entry for s in sounds], self._choices, self._starts, self._window.window())
+        dialog = ExportDialog([s.entry for s in sounds], self._choices, self._dialog_folders, self._window.window())
         dialog.export_requested.connect(self.export)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()

@@ -16,13 +16,13 @@ from distill.gui.widgets.waveform import draw_waveform
 AnyIndex = QModelIndex | QPersistentModelIndex
 
 #: Width of the waveform, and side of the star and of the area that takes clicks on it, in device-independent pixels.
-_WAVE, _STAR, _STAR_TARGET = 72, 14, 30
-_PLAYING = 12
+_WAVEFORM_WIDTH, _STAR_SIDE, _STAR_TARGET_WIDTH = 72, 14, 30
+_PLAY_ICON_SIDE = 12
 
 
 def star_target(row: QRect, direction: Qt.LayoutDirection) -> QRect:
     """Return the area of a row that takes clicks on the star: its end, in the direction of reading."""
-    area = QRect(row.right() - _STAR_TARGET + 1, row.top(), _STAR_TARGET, row.height())
+    area = QRect(row.right() - _STAR_TARGET_WIDTH + 1, row.top(), _STAR_TARGET_WIDTH, row.height())
     return QStyle.visualRect(direction, row, area)
 
 
@@ -48,9 +48,9 @@ class HistoryDelegate(RenamingDelegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         paint_ground(painter, option, theme.colors().accent if is_playing else "")
         inner = rect.adjusted(theme.MARGIN, theme.HALF, 0, -theme.HALF)
-        wave = mirrored(option, QRect(inner.left(), inner.top(), _WAVE, inner.height()))
-        self._paint_wave(painter, wave, sound, is_playing)
-        left, right = inner.left() + _WAVE + theme.GAP, rect.right() - _STAR_TARGET
+        waveform_area = mirrored(option, QRect(inner.left(), inner.top(), _WAVEFORM_WIDTH, inner.height()))
+        self._paint_waveform(painter, waveform_area, sound, is_playing)
+        left, right = inner.left() + _WAVEFORM_WIDTH + theme.GAP, rect.right() - _STAR_TARGET_WIDTH
         self._paint_words(painter, QRect(left, inner.top(), right - left, inner.height()), option, index, is_playing)
         is_hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
         if sound.entry.starred or sound.entry.rejected or is_hovered:
@@ -58,19 +58,19 @@ class HistoryDelegate(RenamingDelegate):
             name, color = ("starred", colors.accent) if sound.entry.starred else ("star", colors.muted)
             if sound.entry.rejected:
                 name, color = "close", colors.bad
-            position = star_target(rect, option.direction).center() - QPoint(_STAR // 2, _STAR // 2)
-            self._paint_icon(painter, position, name, color, _STAR)
+            position = star_target(rect, option.direction).center() - QPoint(_STAR_SIDE // 2, _STAR_SIDE // 2)
+            self._paint_icon(painter, position, name, color, _STAR_SIDE)
         painter.restore()
 
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, _index: AnyIndex) -> None:
         """Place the editor over the name."""
         rect: QRect = option.rect
-        left = rect.left() + theme.MARGIN + _WAVE
+        left = rect.left() + theme.MARGIN + _WAVEFORM_WIDTH
         height = editor.sizeHint().height()
-        field = QRect(left, rect.top() + 1, rect.right() - _STAR_TARGET - left, height)
+        field = QRect(left, rect.top() + 1, rect.right() - _STAR_TARGET_WIDTH - left, height)
         editor.setGeometry(mirrored(option, field))
 
-    def _paint_wave(self, painter: QPainter, position: QRect, sound: ListedSound, is_playing: bool) -> None:
+    def _paint_waveform(self, painter: QPainter, position: QRect, sound: ListedSound, is_playing: bool) -> None:
         colors = theme.colors()
         peaks = self._thumbnails.peaks(sound.path) if sound.seconds is not None else None
         if peaks is None:
@@ -92,9 +92,9 @@ class HistoryDelegate(RenamingDelegate):
             sound.seconds is None or sound.entry.rejected,
         )
         if is_playing:  # a second sign beside the colour
-            icon = QRect(name.left(), name.center().y() - _PLAYING // 2, _PLAYING, _PLAYING)
-            self._paint_icon(painter, mirrored(option, icon).topLeft(), "play", colors.accent, _PLAYING)
-            name = name.adjusted(_PLAYING + theme.HALF, 0, 0, 0)
+            icon = QRect(name.left(), name.center().y() - _PLAY_ICON_SIDE // 2, _PLAY_ICON_SIDE, _PLAY_ICON_SIDE)
+            self._paint_icon(painter, mirrored(option, icon).topLeft(), "play", colors.accent, _PLAY_ICON_SIDE)
+            name = name.adjusted(_PLAY_ICON_SIDE + theme.HALF, 0, 0, 0)
         write_line(painter, font, mirrored(option, name), index.data(), colors.muted if is_pale else colors.text, True)
         facts = position.adjusted(0, line, 0, 0)
         text = whole_facts(index.data(FACTS_ROLE), option.fontMetrics, facts.width())

@@ -48,20 +48,21 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(lambda sound: sound.recipe.id, parent)
-        self._latest = ""  # id of the sound that was added last
+        self._last_added_id = ""  # id of the sound that was added last
         self._model_names: dict[str, str] = {}  # by id, as the user has named them since
 
     def add(self, sound: ListedSound) -> None:
         """Insert a sound on top, or below the previous one of its batch; one with the same id is replaced."""
         row = self.row_of(sound.recipe.id)
         if row >= 0:
-            known = self.item(row).entry
-            generated = replace(sound.entry, starred=known.starred, rejected=known.rejected)
-            self.update_items([replace(sound, entry=generated)])
+            listed_entry = self.item(row).entry
+            new_entry = replace(sound.entry, starred=listed_entry.starred, rejected=listed_entry.rejected)
+            self.update_items([replace(sound, entry=new_entry)])
             return
-        before = self.row_of(self._latest)
-        self.insert(before + 1 if before >= 0 and sound.recipe.follows(self.item(before).recipe) else 0, sound)
-        self._latest = sound.recipe.id
+        last_row = self.row_of(self._last_added_id)
+        follows_last = last_row >= 0 and sound.recipe.follows(self.item(last_row).recipe)
+        self.insert(last_row + 1 if follows_last else 0, sound)
+        self._last_added_id = sound.recipe.id
 
     def show_model_names(self, names: Mapping[str, str]) -> None:
         """Show these names of models, by id, in place of those that they had when the sounds were generated."""
@@ -131,7 +132,7 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
         if role == FACTS_ROLE:
             return tuple(self._facts(item))
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return self._spoken(item)
+            return self._spoken_text(item)
         return self._tip(item) if role == Qt.ItemDataRole.ToolTipRole else None
 
     # Texts.
@@ -139,7 +140,7 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
     def _facts(self, sound: ListedSound) -> list[str]:
         return sound_facts(sound, self._model_name(sound.recipe))
 
-    def _spoken(self, sound: ListedSound) -> str:
+    def _spoken_text(self, sound: ListedSound) -> str:
         parts = [sound.path.stem, *self._facts(sound)]
         if sound.entry.starred:
             parts.append(self.tr("starred"))
@@ -166,13 +167,13 @@ class FilteredHistory(QSortFilterProxyModel):
         self._table = table
         self._starred_only, self._model_id, self._words = False, "", ""
         self._origin = ALL
-        self._kept: set[str] = set()
+        self._shown_as_starred: set[str] = set()
         self.setSourceModel(table)
 
     def set_starred_only(self, is_on: bool) -> None:
         """Show only starred sounds, or all."""
         self._starred_only = is_on
-        self._kept = {s.recipe.id for s in self._table.items if s.entry.starred}
+        self._shown_as_starred = {s.recipe.id for s in self._table.items if s.entry.starred}
         self.invalidate()
 
     def set_model(self, model_id: str) -> None:
@@ -194,12 +195,12 @@ class FilteredHistory(QSortFilterProxyModel):
     def filterAcceptsRow(self, row: int, _parent: AnyIndex) -> bool:
         """Return whether a sound is shown."""
         sound = self._table.item(row)
-        if self._starred_only and not (sound.entry.starred or sound.recipe.id in self._kept):
+        if self._starred_only and not (sound.entry.starred or sound.recipe.id in self._shown_as_starred):
             return False
         if self._model_id and sound.recipe.model_id != self._model_id:
             return False
         if self._origin not in (ALL, origin_of(sound.recipe)):
             return False
         index = self._table.index(row)
-        known = fold(" ".join((sound.path.name, *index.data(FACTS_ROLE), sound.recipe.source)))
-        return all(word in known for word in self._words.split())
+        searched_text = fold(" ".join((sound.path.name, *index.data(FACTS_ROLE), sound.recipe.source)))
+        return all(word in searched_text for word in self._words.split())

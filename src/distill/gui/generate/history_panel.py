@@ -58,12 +58,12 @@ class HistoryPanel(Panel):
         self.thumbnails.ready.connect(self.table.show_peaks)
         self.view = HistoryView(self.filtered, self.thumbnails)
         self._model_id = ""
-        self._chosen: list[Path] = []
+        self._chosen_files: list[Path] = []
         self._is_busy = False
         self._make_tools()
         self._lay_out()
-        self.view.deleting_requested.connect(lambda: self._with_chosen(self.deleting_requested))
-        self.view.exporting_requested.connect(lambda: self._with_chosen(self.exporting_requested))
+        self.view.deleting_requested.connect(lambda: self._emit_chosen(self.deleting_requested))
+        self.view.exporting_requested.connect(lambda: self._emit_chosen(self.exporting_requested))
         self.view.copying_requested.connect(self.copy_chosen)
         self.view.menu_requested.connect(self._on_menu_requested)
         self.view.selectionModel().selectionChanged.connect(self._update)
@@ -170,7 +170,7 @@ class HistoryPanel(Panel):
         self.export = QPushButton(self.tr("E&xport…"))
         self.export.setObjectName("exportButton")
         self.export.setToolTip(self.tr("Export the selected sounds as WAV, FLAC, OGG or MP3 (Ctrl+E)."))
-        self.export.clicked.connect(lambda: self._with_chosen(self.exporting_requested))
+        self.export.clicked.connect(lambda: self._emit_chosen(self.exporting_requested))
 
     def _lay_out(self) -> None:
         self.header.insertWidget(1, self.origin)  # the line below has no room for it in a small window
@@ -194,7 +194,7 @@ class HistoryPanel(Panel):
         self.body.addLayout(tools)
         self.body.addWidget(self._stack, 1)
 
-    def _with_chosen(self, signal: Any) -> None:
+    def _emit_chosen(self, signal: Any) -> None:
         if sounds := self.view.chosen_sounds():
             signal.emit(sounds)
 
@@ -208,9 +208,9 @@ class HistoryPanel(Panel):
 
     def _filter_by_origin(self) -> None:
         """Offer to filter where there is something to tell apart; otherwise all are shown."""
-        are_mixed = len({origin_of(sound.recipe) for sound in self.table.items}) > 1
-        self.origin.setVisible(are_mixed)
-        self.filtered.set_origin(self.chosen_origin if are_mixed else ALL)
+        has_several_origins = len({origin_of(sound.recipe) for sound in self.table.items}) > 1
+        self.origin.setVisible(has_several_origins)
+        self.filtered.set_origin(self.chosen_origin if has_several_origins else ALL)
 
     def _on_this_model_toggled(self, is_on: bool) -> None:
         self.filtered.set_model(self._model_id if is_on else "")
@@ -262,31 +262,32 @@ class HistoryPanel(Panel):
             if not name:
                 menu.addSeparator()
                 continue
-            shown = QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
-            entry = QAction(f"{text}\t{shown}" if keys else text, menu)
-            entry.setObjectName(f"made {name}")
-            entry.setEnabled(is_on)
+            key_text = QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
+            menu_action = QAction(f"{text}\t{key_text}" if keys else text, menu)
+            menu_action.setObjectName(f"made {name}")
+            menu_action.setEnabled(is_on)
             if name == "again":
-                entry.setToolTip(plain_tip(first.recipe.reads()))
-            entry.triggered.connect(lambda _checked=False, act=action: act())
-            menu.addAction(entry)
+                menu_action.setToolTip(plain_tip(first.recipe.reads()))
+            menu_action.triggered.connect(lambda _checked=False, act=action: act())
+            menu.addAction(menu_action)
         return menu
 
     def _update(self) -> None:
-        count, seen = self.table.rowCount(), self.filtered.rowCount()
-        self._stack.setCurrentIndex(2 if seen else 1 if count else 0)
-        has_chosen = bool(seen and self.view.selectionModel().hasSelection())
+        sound_count, shown_count = self.table.rowCount(), self.filtered.rowCount()
+        self._stack.setCurrentIndex(2 if shown_count else 1 if sound_count else 0)
+        has_chosen = bool(shown_count and self.view.selectionModel().hasSelection())
         self.export.setEnabled(has_chosen)
         chosen = [sound.path for sound in self.view.chosen_sounds()] if has_chosen else []
-        if chosen != self._chosen:
-            self._chosen = chosen
+        if chosen != self._chosen_files:
+            self._chosen_files = chosen
             self.chosen_changed.emit(chosen)
-        self.filter.setEnabled(bool(count))
+        self.filter.setEnabled(bool(sound_count))
         self.starred_only.setEnabled(self.starred_only.isChecked() or any(s.entry.starred for s in self.table.items))
-        whole = self.tr("1 sound") if count == 1 else self.tr("{0} sounds").format(count)
-        shown = self.tr("{0} of {1} sounds").format(seen, count) if seen != count else whole
-        self.detail.setText(shown if count else "")
-        self.entrance = self.view if seen else self.filter
+        count_text = self.tr("1 sound") if sound_count == 1 else self.tr("{0} sounds").format(sound_count)
+        if shown_count != sound_count:
+            count_text = self.tr("{0} of {1} sounds").format(shown_count, sound_count)
+        self.detail.setText(count_text if sound_count else "")
+        self.entrance = self.view if shown_count else self.filter
 
     def _draw(self) -> None:
         current, is_on = theme.colors(), self.starred_only.isChecked()

@@ -23,7 +23,7 @@ translate = QCoreApplication.translate
 TOPIC = "generated sounds"
 
 #: Folder for deleted sounds, beside the generated ones, on systems and disks without a trash.
-TRASH_NAME = "Deleted sounds"
+DELETED_SOUNDS_FOLDER = "Deleted sounds"
 
 
 class HistoryPresenter(QObject):
@@ -36,8 +36,9 @@ class HistoryPresenter(QObject):
         super().__init__(parent)
         self._panel, self._playing, self._notices = panel, playing, notices
         self._list_tasks = TaskQueue("generated sounds", self, keeps=True)  # reads and changes the list
-        self._removed: list[tuple[Removed, ...]] = []
-        self._removing: list[bool] = []  # for each deletion under way, the oldest first: whether it is undone at once
+        self._deletions_to_undo: list[tuple[Removed, ...]] = []
+        #: For each deletion under way, the oldest first: whether it is undone at once.
+        self._are_deletions_undone: list[bool] = []
         panel.view.playing_requested.connect(playing.play)
         panel.view.starring_requested.connect(self._on_starring_requested)
         panel.view.rejecting_requested.connect(self._on_rejecting_requested)
@@ -53,36 +54,37 @@ class HistoryPresenter(QObject):
 
     def refresh(self) -> None:
         """Read the history again."""
-        self._keep(lambda _notify, _cancel: sound_history.list_sounds(), self._on_listed)
+        self._change_history(lambda _notify, _cancel: sound_history.list_sounds(), self._on_listed)
 
     def undo(self) -> None:
         """Bring back what was deleted last, also if the deletion is still under way."""
-        newest = next((n for n in reversed(range(len(self._removing))) if not self._removing[n]), None)
-        if newest is not None:
-            self._removing[newest] = True
-        elif self._removed:
+        are_undone = self._are_deletions_undone
+        newest_deletion = next((n for n in reversed(range(len(are_undone))) if not are_undone[n]), None)
+        if newest_deletion is not None:
+            are_undone[newest_deletion] = True
+        elif self._deletions_to_undo:
             self._notices.forget(TOPIC)
-            self._bring_back(self._removed.pop())
+            self._bring_back(self._deletions_to_undo.pop())
 
     def _bring_back(self, removed: tuple[Removed, ...]) -> None:
-        self._keep(lambda _notify, _cancel: sound_history.bring_back(removed))
+        self._change_history(lambda _notify, _cancel: sound_history.bring_back(removed))
         self.refresh()
 
     def _on_starring_requested(self, sounds: list[ListedSound]) -> None:
         starred = not all(s.entry.starred for s in sounds)
         self._notices.forget(TOPIC)
         self._panel.table.show_starred([s.recipe.id for s in sounds], starred)
-        self._keep(lambda _notify, _cancel: sound_history.set_stars([s.entry for s in sounds], starred))
+        self._change_history(lambda _notify, _cancel: sound_history.set_stars([s.entry for s in sounds], starred))
 
     def _on_rejecting_requested(self, sounds: list[ListedSound]) -> None:
         rejected = not all(s.entry.rejected for s in sounds)
         self._notices.forget(TOPIC)
         self._panel.table.show_rejected([s.recipe.id for s in sounds], rejected)
-        self._keep(lambda _notify, _cancel: sound_history.set_rejected([s.entry for s in sounds], rejected))
+        self._change_history(lambda _notify, _cancel: sound_history.set_rejected([s.entry for s in sounds], rejected))
 
     def _on_renamed(self, sound: ListedSound, name: str) -> None:
         self._notices.forget(TOPIC)
-        self._keep(
+        self._change_history(
             lambda _notify, _cancel: sound_history.rename(sound.entry, name),
             lambda path: self._on_file_moved(sound, path),
         )
@@ -97,23 +99,23 @@ class HistoryPresenter(QObject):
     def _on_deleting_requested(self, sounds: list[ListedSound]) -> None:
         if self._playing.playback.status.path in [s.path for s in sounds]:
             self._playing.playback.stop()
-        self._removing.append(False)
+        self._are_deletions_undone.append(False)
         self._panel.table.remove([s.recipe.id for s in sounds])
-        self._keep(
+        self._change_history(
             lambda _notify, _cancel: sound_history.remove([s.entry for s in sounds], _to_trash), self._on_removed
         )
 
     def _on_removed(self, outcome: tuple[tuple[Removed, ...], DistillError | None]) -> None:
         removed, error = outcome
-        is_undone = self._removing.pop(0)
+        is_undone = self._are_deletions_undone.pop(0)
         if error is not None:
-            self._on_keeping_failed(error)
+            self._on_history_failed(error)
         if not removed:
             return
         if is_undone:
             self._bring_back(removed)
             return
-        self._removed.append(removed)
+        self._deletions_to_undo.append(removed)
         name = removed[0].sound.path.name
         text = (
             translate("GeneratePresenter", "{0} is in the trash now.").format(name)
@@ -129,11 +131,11 @@ class HistoryPresenter(QObject):
         if not self._list_tasks.has_pending:  # otherwise a newer list follows
             self._panel.show_sounds(sounds)
 
-    def _keep(self, work: Work, on_done: Callable[[Any], None] | None = None) -> None:
+    def _change_history(self, work: Work, on_done: Callable[[Any], None] | None = None) -> None:
         """Change or read the history in the background, after the earlier requests."""
-        self._list_tasks.submit(work, on_done, self._on_keeping_failed)
+        self._list_tasks.submit(work, on_done, self._on_history_failed)
 
-    def _on_keeping_failed(self, error: Exception) -> None:
+    def _on_history_failed(self, error: Exception) -> None:
         self._notices.notify_error(TOPIC, error)
         self.refresh()  # the list shows the stored state again
 
@@ -142,4 +144,4 @@ class HistoryPresenter(QObject):
 
 
 def _to_trash(path: Path) -> Path | None:
-    return move_to_trash(path, path.parent / TRASH_NAME)
+    return move_to_trash(path, path.parent / DELETED_SOUNDS_FOLDER)

@@ -37,8 +37,8 @@ class HistoryView(StarClicks, PaintedRows):
         self.setToolTip(self.tr("Click or press Space to hear a sound; drag it out to use it."))
         self.setItemDelegate(HistoryDelegate(thumbnails, self))
         set_up_sounds(self)
-        self._hearing = Audition(self)
-        self._hearing.asked.connect(self._on_requested)
+        self._audition = Audition(self)
+        self._audition.asked.connect(self._on_requested)
 
     def chosen_sounds(self) -> list[ListedSound]:
         """Return what is selected, from top to bottom; the sound under the cursor if nothing is."""
@@ -75,51 +75,51 @@ class HistoryView(StarClicks, PaintedRows):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Play, star, reject, copy, export, delete, undo, or move and play."""
-        asked = self._action_of(event)
-        if asked == "play":
-            self._hearing.take_space(event, bool(self.currentIndex().data(MARKED_ROLE)))
+        action = self._action_of(event)
+        if action == "play":
+            self._audition.take_space(event, bool(self.currentIndex().data(MARKED_ROLE)))
             return
-        if asked:
+        if action:
             if not event.isAutoRepeat():
-                self._carry_out(asked)
+                self._carry_out(action)
             return
         before = self.currentIndex()
         super().keyPressEvent(event)
         if event.key() in _ARROWS:
-            self._hearing.follow_walk(event, before)
+            self._audition.follow_walk(event, before)
 
     def keyboardSearch(self, _search: str) -> None:
         """Do not search by typing: S toggles the star."""
 
     def _action_of(self, event: QKeyEvent) -> str:
         """Return the action of a key, or ""."""
-        for key, what in ((QKeySequence.StandardKey.Copy, "copy"), (QKeySequence.StandardKey.Undo, "undo")):
+        for key, action in ((QKeySequence.StandardKey.Copy, "copy"), (QKeySequence.StandardKey.Undo, "undo")):
             if event.matches(key):
-                return what
+                return action
         is_control = event.modifiers() == Qt.KeyboardModifier.ControlModifier
         if event.key() == Qt.Key.Key_E and is_control:
             return "export"
         if event.modifiers() != Qt.KeyboardModifier.NoModifier:
             return ""
-        plain = {
+        keys_alone = {
             Qt.Key.Key_Space: "play", Qt.Key.Key_S: "star", Qt.Key.Key_X: "reject",
             Qt.Key.Key_Delete: "delete", Qt.Key.Key_Backspace: "delete", Qt.Key.Key_F2: "rename",
         }  # fmt: skip
-        return plain.get(Qt.Key(event.key()), "")
+        return keys_alone.get(Qt.Key(event.key()), "")
 
-    def _carry_out(self, what: str) -> None:
-        if what == "undo":
+    def _carry_out(self, action: str) -> None:
+        if action == "undo":
             self.undo_requested.emit()
         elif sounds := self.chosen_sounds():
-            if what == "star":
+            if action == "star":
                 self.starring_requested.emit(sounds)
-            elif what == "rename":
+            elif action == "rename":
                 self.edit_name()
-            elif what == "reject":
+            elif action == "reject":
                 self.rejecting_requested.emit(sounds)
             else:
                 {"copy": self.copying_requested, "export": self.exporting_requested, "delete": self.deleting_requested}[
-                    what
+                    action
                 ].emit()
 
     # The mouse.

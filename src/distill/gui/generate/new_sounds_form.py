@@ -56,7 +56,7 @@ class NewSoundsForm(QWidget):
             self.tr("Keep this seed. Same seed and settings, same sounds."),
         )
         self.lock.setCheckable(True)
-        self._is_used = False  # whether sounds were generated with this seed
+        self._is_seed_used = False  # whether sounds were generated with this seed
         self.follow = QToolButton()
         self.follow.setText(self.tr("Follow s&tars"))
         self.follow.setObjectName("followStarsButton")
@@ -80,9 +80,9 @@ class NewSoundsForm(QWidget):
 
     def request(self) -> GenerateRequest:
         """Return the request.  A seed that was used already is replaced by a new one, unless it is locked."""
-        if self._is_used and not self.lock.isChecked():
+        if self._is_seed_used and not self.lock.isChecked():
             self.throw()
-        self._is_used = True
+        self._is_seed_used = True
         follows = self.follow.isChecked() and self.follow.isEnabled()
         return GenerateRequest(
             self.count.value(), self.seed.value(), round(self.temperature.value(), 2), follows,
@@ -113,7 +113,7 @@ class NewSoundsForm(QWidget):
     def throw(self) -> None:
         """Choose a random seed."""
         self.seed.setValue(secrets.randbelow(10**6))  # short enough to be passed on
-        self._is_used = False
+        self._is_seed_used = False
 
     def show_recipe(self, recipe: Recipe) -> None:
         """Show the settings of a generated sound, so that its batch can be generated again."""
@@ -129,7 +129,7 @@ class NewSoundsForm(QWidget):
     def changeEvent(self, event: QEvent) -> None:
         """Draw the icons in the colours of a new theme."""
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_is_used"):
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_is_seed_used"):
             self._draw()
 
     def _set_up(self) -> None:
@@ -195,22 +195,22 @@ class NewSoundsForm(QWidget):
         seed.addWidget(self.seed, 1)
         seed.addWidget(self.dice)
         seed.addWidget(self.lock)
-        ends = QHBoxLayout()
-        ends.addWidget(field_label(self.tr("Clo&ser"), self.freedom))
-        ends.addStretch(1)
-        ends.addWidget(field_label(self.tr("Freer"), self.freedom))
-        grid.addLayout(ends, 0, 2)
+        freedom_ends = QHBoxLayout()
+        freedom_ends.addWidget(field_label(self.tr("Clo&ser"), self.freedom))
+        freedom_ends.addStretch(1)
+        freedom_ends.addWidget(field_label(self.tr("Freer"), self.freedom))
+        grid.addLayout(freedom_ends, 0, 2)
         grid.addWidget(self.count, 1, 0)
         grid.addLayout(seed, 1, 1)
         grid.addWidget(self.freedom, 1, 2)
-        spread = QHBoxLayout()
-        spread.setSpacing(theme.GAP)
-        spread.addWidget(self.temperature, 1)
-        spread.addWidget(self.mono)
+        temperature_row = QHBoxLayout()
+        temperature_row.setSpacing(theme.GAP)
+        temperature_row.addWidget(self.temperature, 1)
+        temperature_row.addWidget(self.mono)
         grid.addWidget(field_label(self.tr("Len&gth"), self.length), 2, 0, 1, 2)
         grid.addWidget(field_label(self.tr("Te&mperature"), self.temperature), 2, 2)
         grid.addWidget(self.length, 3, 0, 1, 2)
-        grid.addLayout(spread, 3, 2)
+        grid.addLayout(temperature_row, 3, 2)
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(2, 1)
         grid.setRowStretch(4, 1)
@@ -225,7 +225,7 @@ class NewSoundsForm(QWidget):
         return button
 
     def _on_seed_changed(self) -> None:
-        self._is_used = False
+        self._is_seed_used = False
         self.changed.emit()
 
     def _draw(self) -> None:

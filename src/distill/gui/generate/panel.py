@@ -1,10 +1,10 @@
-"""Generates sounds with the chosen model: the form, its progress, and the history of generated sounds."""
+"""The panel that generates sounds: both forms, the button with its progress and Cancel, and the history."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QCoreApplication, QElapsedTimer, Qt, Signal, SignalInstance
 from PySide6.QtGui import (
     QAction,
     QDragEnterEvent,
@@ -17,7 +17,10 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QBoxLayout,
     QButtonGroup,
+    QHBoxLayout,
     QLabel,
+    QProgressBar,
+    QPushButton,
     QSizePolicy,
     QStackedWidget,
     QToolButton,
@@ -28,7 +31,6 @@ from PySide6.QtWidgets import (
 from distill.audio.decoding.sound_suffixes import SOUND_SUFFIXES
 from distill.config.family_catalog import FAMILIES
 from distill.generation.recipe import NEW, RECONSTRUCTED, TRANSFORMED, Recipe
-from distill.gui.generate.generate_button_and_progress import GenerateButton
 from distill.gui.generate.history_panel import HistoryPanel
 from distill.gui.generate.new_sounds_form import NewSoundsForm
 from distill.gui.generate.transform_form import TransformForm
@@ -36,13 +38,23 @@ from distill.gui.help.keyboard_shortcuts import KeyGroup, help_of_actions
 from distill.gui.widgets import theme
 from distill.gui.widgets.drag_and_drop import accept_copy
 from distill.gui.widgets.formatting import count_of
+from distill.gui.widgets.labels import ElidedLabel
 from distill.gui.widgets.panel import Panel
+from distill.gui.widgets.plain_text import plain_tip
 from distill.library.model_library import ModelEntry
 
 #: Width from which the history is beside the form, and there wider than it, in device-independent pixels.
 SIDE_BY_SIDE = 860
 _FORM_WIDTH = 396
 _NEW, _TRANSFORM = 0, 1
+
+#: Pages of the button, and steps of its progress bar.
+_BUTTON, _PROGRESS = 0, 1
+_PROGRESS_STEPS = 1000
+
+#: Milliseconds for which clicks are ignored after the buttons have changed places: a double click on one of them must
+#: not press the other.
+SETTLE_MILLISECONDS = 500
 
 
 class GeneratePanel(QWidget):
@@ -112,8 +124,8 @@ class GeneratePanel(QWidget):
     def _show_taste(self) -> None:
         """Count what is starred and rejected of the sounds of the model."""
         model_id = self.entry.model_id if self.entry is not None else ""
-        own = [sound.entry for sound in self.history.table.items if sound.recipe.model_id == model_id]
-        self.new.show_taste(sum(sound.starred for sound in own), sum(sound.rejected for sound in own))
+        sounds = [sound.entry for sound in self.history.table.items if sound.recipe.model_id == model_id]
+        self.new.show_taste(sum(sound.starred for sound in sounds), sum(sound.rejected for sound in sounds))
 
     def take_sources(self, files: Sequence[Path]) -> None:
         """Select these sounds for transforming."""
@@ -281,14 +293,90 @@ class GeneratePanel(QWidget):
             else self.tr("The result goes on top of the list ({0}).")
         )
         self.make.setToolTip(tip.format(keys))
-        self.status.setText(self._note(can_make_new))
+        self.status.setText(self._hint(can_make_new))
         self.status.setVisible(bool(self.status.text()))
 
-    def _note(self, can_make_new: bool) -> str:
-        """Return the hint on what is missing; it is as high for both forms, so that the list below does not move."""
+    def _hint(self, can_make_new: bool) -> str:
+        """Return what is missing to generate; it is as high for both forms, so that the list below does not move."""
         if self.entry is None:
             return self.tr("Choose a model.") if self._has_models else self.tr("Train or import a model first.")
         return "" if can_make_new else self.tr("Models of this family generate no new sounds; they transform yours.")
+
+
+class GenerateButton(QStackedWidget):
+    """Shows either the button or the progress, in the same size, so that nothing below moves."""
+
+    generate_clicked = Signal()
+    cancel_clicked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._since_swap = QElapsedTimer()
+        self.make = QPushButton()
+        self.make.setObjectName("generateButton")
+        self.make.setProperty("primary", True)
+        self.cancel = QPushButton(self.tr("Cancel"))
+        self.cancel.setObjectName("makeCancelButton")
+        self.cancel.setToolTip(self.tr("Stop. The sounds that are ready stay."))
+        self.progress = QProgressBar()
+        self.progress.setObjectName("makeProgress")
+        self.progress.setAccessibleName(self.tr("Progress of generating"))
+        self.progress.setToolTip(self.tr("Share of the sounds that is ready."))
+        self.progress.setTextVisible(False)
+        self.doing = ElidedLabel()
+        self.doing.setObjectName("muted")
+        self.addWidget(self.make)
+        self.addWidget(self._busy())
+        self.make.clicked.connect(lambda: self._pass_on(self.generate_clicked))
+        self.cancel.clicked.connect(lambda: self._pass_on(self.cancel_clicked))
+
+    @property
+    def is_settling(self) -> bool:
+        """Whether the buttons have just changed places, and ignore clicks."""
+        return self._since_swap.isValid() and self._since_swap.elapsed() < SETTLE_MILLISECONDS
+
+    def _pass_on(self, signal: SignalInstance) -> None:
+        if not self.is_settling:
+            signal.emit()
+
+    def _busy(self) -> QWidget:
+        page, texts = QWidget(), QVBoxLayout()
+        texts.setSpacing(0)
+        texts.addWidget(self.doing, 1)
+        texts.addWidget(self.progress)
+        row = QHBoxLayout(page)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.GAP)
+        row.addLayout(texts, 1)
+        row.addWidget(self.cancel)
+        return page
+
+    def show_busy(self, text: str) -> None:
+        """Show the progress.  The focus moves from the button to Cancel."""
+        self.show_doing(text)
+        self.progress.setRange(0, 0)
+        self._since_swap.start()
+        self.setCurrentIndex(_PROGRESS)  # Qt moves the focus
+
+    def show_doing(self, text: str) -> None:
+        """Show what is being done."""
+        self.doing.setText(text)
+        self.doing.setToolTip(plain_tip(text))
+
+    def show_ready_count(self, ready: int, count: int) -> None:
+        """Show how many of the sounds are ready."""
+        self.show_doing(QCoreApplication.translate("GeneratePresenter", "{0} of {1} ready").format(ready, count))
+
+    def show_ready(self) -> None:
+        """Show the button; call it after `make` has been enabled."""
+        if self.currentIndex() != _BUTTON:
+            self._since_swap.start()
+            self.setCurrentIndex(_BUTTON)
+
+    def show_share(self, share: float) -> None:
+        """Show the share that is done, from 0 to 1."""
+        self.progress.setRange(0, _PROGRESS_STEPS)
+        self.progress.setValue(round(_PROGRESS_STEPS * share))
 
 
 class _DropPanel(Panel):
@@ -325,5 +413,5 @@ class _DropPanel(Panel):
 def sounds_in(event: QDropEvent | QDragEnterEvent) -> list[Path]:
     """Return the dragged sound files."""
     data = event.mimeData()
-    found = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()] if data.hasUrls() else []
-    return [path for path in found if path.suffix.lower() in SOUND_SUFFIXES]
+    dragged = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()] if data.hasUrls() else []
+    return [path for path in dragged if path.suffix.lower() in SOUND_SUFFIXES]

@@ -49,23 +49,23 @@ class GeneratePresenter(QObject, WindowPart):
         super().__init__(parent)
         self._engine, self.panel, self._playing, self._notices = engine, panel, playing, notices
         self._service = GenerationService()
-        self._making: BackgroundTask | None = None
-        self._wants_first = False  # the first sound of the batch is played
-        self._ready = self._count = 0  # sounds of the batch
+        self._generating: BackgroundTask | None = None
+        self._plays_first_sound = False  # of the batch
+        self._ready_count = self._batch_count = 0  # sounds of the batch
         self._is_closed = False
-        self.choices, self._starts = ExportChoices(), StartFolders(self)
+        self.choices, self._dialog_folders = ExportChoices(), StartFolders(self)
         history = panel.history
         self.history = HistoryPresenter(history, playing, notices, self)
         self.history.file_moved.connect(self._on_file_moved)
-        self._exporting = SoundExportPresenter(history, panel, self.choices, self._starts, notices, self)
+        self._exporting = SoundExportPresenter(history, panel, self.choices, self._dialog_folders, notices, self)
         panel.making_requested.connect(self.make)
         panel.cancelling_requested.connect(self.cancel)
         panel.choosing_requested.connect(self._on_choosing_requested)
         panel.model_changed.connect(self._on_model_changed)
         panel.appeared.connect(self.history.refresh)
-        panel.appeared.connect(lambda: self._starts.look(self.choices.folder))
+        panel.appeared.connect(lambda: self._dialog_folders.look(self.choices.folder))
         panel.transform.changed.connect(self._look_at_sources)
-        history.remaking_requested.connect(lambda sound: self._on_remaking_requested(sound))
+        history.remaking_requested.connect(lambda sound: self._generate_again(sound))
         history.settings_requested.connect(lambda sound: panel.show_recipe(sound.recipe))
         self._browser = browser
         browser.view.selectionModel().selectionChanged.connect(self._show_selected)
@@ -96,10 +96,10 @@ class GeneratePresenter(QObject, WindowPart):
     def make(self, request: AnyRequest) -> None:
         """Generate or transform with the model that is shown."""
         entry = self.panel.entry
-        if entry is None or self._making is not None:
+        if entry is None or self._generating is not None:
             return
-        self._wants_first = True
-        self._ready, self._count = 0, request.count if isinstance(request, GenerateRequest) else len(request.sources)
+        self._plays_first_sound, self._ready_count = True, 0
+        self._batch_count = request.count if isinstance(request, GenerateRequest) else len(request.sources)
         text = self.tr("Generating…") if isinstance(request, GenerateRequest) else self.tr("Transforming…")
         self._start(lambda notify, cancel: self._service.make(request, entry, notify, cancel), text)
 
@@ -108,22 +108,23 @@ class GeneratePresenter(QObject, WindowPart):
 
         The panel is ready at once.  The task ends after the sounds that it is computing, which are dropped.
         """
-        if self._making is not None:
-            self._making.cancel()
-            self._on_made(self._making)
+        if self._generating is not None:
+            self._generating.cancel()
+            self._on_made(self._generating)
 
-    def _on_remaking_requested(self, sound: ListedSound, takes_nearest: bool = False) -> None:
-        if self._making is not None:
+    def _generate_again(self, sound: ListedSound, takes_nearest: bool = False) -> None:
+        """Generate a sound of the history once more: exactly, or the nearest that its model can do now."""
+        if self._generating is not None:
             return
-        self._wants_first = True
-        self._ready, self._count = 0, 1
+        self._plays_first_sound = True
+        self._ready_count, self._batch_count = 0, 1
         work = partial(generation_service.make_again, sound.entry, takes_nearest=takes_nearest)
         task = self._start(work, self.tr("Generating it again…"))
-        task.failed.connect(lambda error: self._on_remaking_failed(sound, error))
+        task.failed.connect(lambda error: self._on_generating_again_failed(sound, error))
 
-    def _on_remaking_failed(self, sound: ListedSound, error: Exception) -> None:
+    def _on_generating_again_failed(self, sound: ListedSound, error: Exception) -> None:
         if isinstance(error, ModelReplacedError):  # a button for the notice of `_on_failed`
-            action = NoticeAction(self.tr("Generate a similar one"), lambda: self._on_remaking_requested(sound, True))
+            action = NoticeAction(self.tr("Generate a similar one"), lambda: self._generate_again(sound, True))
             self._notices.notify(TOPIC, str(error), "warning", action)
 
     def _start(self, work: Work, text: str) -> BackgroundTask:
@@ -139,7 +140,7 @@ class GeneratePresenter(QObject, WindowPart):
         task.progressed.connect(self._on_progress)
         task.failed.connect(self._on_failed)
         task.finished.connect(lambda: self._on_made(task))
-        self._making = task
+        self._generating = task
         self.panel.show_busy(True, text)
         task.start()
         return task
@@ -149,21 +150,21 @@ class GeneratePresenter(QObject, WindowPart):
             self.panel.generate_button.show_share(news.done)
             return
         self.panel.history.add(news.sound)
-        self._ready += 1
-        if self._count > 1:
-            self.panel.generate_button.show_ready_count(self._ready, self._count)
-        if self._wants_first:
-            self._wants_first = False
+        self._ready_count += 1
+        if self._batch_count > 1:
+            self.panel.generate_button.show_ready_count(self._ready_count, self._batch_count)
+        if self._plays_first_sound:
+            self._plays_first_sound = False
             self.panel.history.go_to(news.sound.recipe.id)
             if self._playing.playback.status.state is not PlayerState.PLAYING:
                 self._playing.play(news.sound.path)
 
     def _on_made(self, task: BackgroundTask) -> None:
-        if task is not self._making:  # it was cancelled, and may have stored one more sound
+        if task is not self._generating:  # it was cancelled, and may have stored one more sound
             if not self._is_closed:
                 self.history.refresh()
             return
-        self._making = None
+        self._generating = None
         if not self._is_closed:
             self.panel.show_busy(False)
             if self.panel.entry is None:
@@ -172,13 +173,13 @@ class GeneratePresenter(QObject, WindowPart):
 
     def _on_model_changed(self, _entry: ModelEntry | None) -> None:
         self._notices.forget(TOPIC)
-        if self._making is None:
+        if self._generating is None:
             self._service.forget_model()
 
     def _on_choosing_requested(self) -> None:
         panel = self.panel
         sources = panel.transform.sources
-        start = self._starts.start(sources[0].parent) if sources else Path.home()
+        start = self._dialog_folders.start(sources[0].parent) if sources else Path.home()
         dialog = QFileDialog(panel.window(), self.tr("Choose sounds to transform"), str(start))
         dialog.setObjectName("chooseSourceDialog")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
@@ -190,7 +191,7 @@ class GeneratePresenter(QObject, WindowPart):
 
     def _look_at_sources(self) -> None:
         if sources := self.panel.transform.sources:
-            self._starts.look(sources[0].parent)
+            self._dialog_folders.look(sources[0].parent)
 
     def take_drop(self, paths: Sequence[Path]) -> None:
         """Select the sounds among these files, and in these folders, for transforming."""

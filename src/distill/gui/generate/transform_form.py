@@ -32,8 +32,8 @@ class TransformForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.sources: tuple[Path, ...] = ()
-        self._chosen: tuple[Path, ...] = ()  # in the list of generated sounds
-        self._selected: tuple[Path, ...] = ()  # on the page of the training
+        self._chosen_sounds: tuple[Path, ...] = ()  # in the list of generated sounds
+        self._selected_training_sounds: tuple[Path, ...] = ()  # on the page of the training
         self.zone = QFrame()
         self.zone.setObjectName("sourceZone")
         self.name = ElidedLabel()
@@ -68,12 +68,12 @@ class TransformForm(QWidget):
 
     def show_chosen(self, paths: Sequence[Path]) -> None:
         """Offer the selection of the list of generated sounds."""
-        self._chosen = tuple(paths)
+        self._chosen_sounds = tuple(paths)
         self._update_offer()
 
     def show_selected(self, paths: Sequence[Path]) -> None:
         """Offer the selection of the training page, if no generated sound is selected."""
-        self._selected = tuple(paths)
+        self._selected_training_sounds = tuple(paths)
         self._update_offer()
 
     def show_dragging(self, is_over: bool) -> None:
@@ -102,12 +102,12 @@ class TransformForm(QWidget):
         self.mix.setValue(100)
 
     def _lay_out(self) -> None:
-        inside = QGridLayout(self.zone)
-        inside.setContentsMargins(theme.GAP, theme.GAP, theme.GAP, theme.GAP)
-        inside.setSpacing(theme.GAP)
-        inside.addWidget(self.name, 0, 0, 1, 2)
-        inside.addWidget(self.choose, 1, 0)
-        inside.addWidget(self.use, 1, 1)
+        zone_grid = QGridLayout(self.zone)
+        zone_grid.setContentsMargins(theme.GAP, theme.GAP, theme.GAP, theme.GAP)
+        zone_grid.setSpacing(theme.GAP)
+        zone_grid.addWidget(self.name, 0, 0, 1, 2)
+        zone_grid.addWidget(self.choose, 1, 0)
+        zone_grid.addWidget(self.use, 1, 1)
         row = QHBoxLayout()
         row.setSpacing(theme.GAP)
         row.addWidget(field_label(self.tr("&Dry"), self.mix))
@@ -128,19 +128,20 @@ class TransformForm(QWidget):
         self.changed.emit()
 
     def _update_offer(self) -> None:
-        offered = self._chosen or self._selected
-        self.use.setEnabled(bool(offered))
-        if not offered:
+        offered_sounds = self._chosen_sounds or self._selected_training_sounds
+        self.use.setEnabled(bool(offered_sounds))
+        if not offered_sounds:
             tip = self.tr("Select sounds in the list of generated sounds or on the Training page first.")
-        elif self._chosen:
+        elif self._chosen_sounds:
             one = self.tr("Uses the selected generated sound: {1}")
-            tip = one if len(offered) == 1 else self.tr("Uses the {0} selected generated sounds.")
+            tip = one if len(offered_sounds) == 1 else self.tr("Uses the {0} selected generated sounds.")
         else:
             one = self.tr("Uses the selected training sound: {1}")
             more = self.tr("Uses the {0} selected training sounds.")
-            tip = one if len(offered) == 1 else more
-        self.use.setToolTip(plain_tip(tip.format(len(offered), offered[0].name if offered else "")))
+            tip = one if len(offered_sounds) == 1 else more
+        first_name = offered_sounds[0].name if offered_sounds else ""
+        self.use.setToolTip(plain_tip(tip.format(len(offered_sounds), first_name)))
 
     def _on_use(self) -> None:
-        if offered := self._chosen or self._selected:
-            self.set_sources(offered)
+        if offered_sounds := self._chosen_sounds or self._selected_training_sounds:
+            self.set_sources(offered_sounds)

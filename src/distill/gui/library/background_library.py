@@ -18,7 +18,7 @@ from distill.library.model_library import ModelEntry, ModelLibrary
 log = logging.getLogger(__name__)
 
 #: Folder for deleted models, inside the library, on systems and disks without a trash.
-TRASH_NAME = "Deleted models"
+DELETED_MODELS_FOLDER = "Deleted models"
 
 Change = Callable[[ModelLibrary], Any]
 
@@ -115,4 +115,4 @@ class BackgroundLibrary(QObject):
 
 
 def _to_trash(path: Path) -> Path | None:
-    return move_to_trash(path, path.parent / TRASH_NAME)
+    return move_to_trash(path, path.parent / DELETED_MODELS_FOLDER)

@@ -44,26 +44,26 @@ class ModelFiles(QObject):
 
     def import_files(self, paths: Sequence[Path]) -> None:
         """Copy model files into the library and show the last one; report those that cannot be used."""
-        found: list[Path] = []
+        imported_models: list[Path] = []
         for number, path in enumerate(paths, 1):
-            self._import(path, found, is_last=number == len(paths))
+            self._import(path, imported_models, is_last=number == len(paths))
 
-    def _import(self, path: Path, found: list[Path], is_last: bool) -> None:
-        """Import a file; ``found`` are the models of those before it, of which the last one is shown."""
-        known = {entry.path for entry in self._page.list.table.items}
+    def _import(self, path: Path, imported_models: list[Path], is_last: bool) -> None:
+        """Import a file; ``imported_models`` are the models of those before it, of which the last one is shown."""
+        library_files = {entry.path for entry in self._page.list.table.items}
 
         def show_last() -> None:
-            if is_last and found:
-                self._show_model(found[-1])
+            if is_last and imported_models:
+                self._show_model(imported_models[-1])
 
         def on_done(entry: ModelEntry) -> None:
             text = (
                 translate("ModelsPresenter", "This model is in your models already: “{0}”.")
-                if entry.path in known
+                if entry.path in library_files
                 else translate("ModelsPresenter", "“{0}” was added to your models.")
             )
             self._notices.notify(f"model {path}", text.format(entry.name), "info")
-            found.append(entry.path)
+            imported_models.append(entry.path)
             show_last()
 
         def on_failed(error: Exception) -> None:

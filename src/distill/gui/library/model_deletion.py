@@ -6,7 +6,7 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication, QObject
 from PySide6.QtGui import QUndoStack
 
-from distill.gui.library.background_library import TRASH_NAME, BackgroundLibrary
+from distill.gui.library.background_library import DELETED_MODELS_FOLDER, BackgroundLibrary
 from distill.gui.library.page import ModelsPage
 from distill.gui.library.undo_command import LibraryChange
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
@@ -50,23 +50,27 @@ class ModelDeletion(QObject):
         if entry.path in self._leaving:
             return
         self._leaving.add(entry.path)
-        moved: list[Deletion] = []
+        deletions: list[Deletion] = []
 
-        def do(library: ModelLibrary) -> Deletion:
-            moved.append(library.delete(self._path_of(entry)))
-            return moved[-1]
+        def delete_model(library: ModelLibrary) -> Deletion:
+            deletions.append(library.delete(self._path_of(entry)))
+            return deletions[-1]
 
-        def undo(library: ModelLibrary) -> ModelEntry:
-            before, restored = self._path_of(entry), library.restore(moved.pop())
-            if restored.path != before:  # another model has its file name by now
-                self._note_moved(entry, before, restored.path)
+        def restore_model(library: ModelLibrary) -> ModelEntry:
+            deleted_path, restored = self._path_of(entry), library.restore(deletions.pop())
+            if restored.path != deleted_path:  # another model has its file name by now
+                self._note_moved(entry, deleted_path, restored.path)
             return restored
 
         deletion_command = LibraryChange(
-            translate("ModelsPresenter", "Delete {0}").format(in_menu(entry.name)), self._worker,
-            do, undo, lambda deletion: self._report_deleted(deletion, entry, deletion_command), self._on_restored,
+            translate("ModelsPresenter", "Delete {0}").format(in_menu(entry.name)),
+            self._worker,
+            delete_model,
+            restore_model,
+            lambda deletion: self._report_deleted(deletion, entry, deletion_command),
+            self._on_restored,
             lambda: self._on_not_deleted(entry),
-        )  # fmt: skip
+        )
         self._undo_stack.push(deletion_command)
 
     def _on_not_deleted(self, entry: ModelEntry) -> None:
@@ -75,19 +79,23 @@ class ModelDeletion(QObject):
 
     def _report_deleted(self, deletion: Deletion, entry: ModelEntry, command: LibraryChange) -> None:
         self._leaving.discard(entry.path)
-        there = deletion.in_trash
-        is_own = there is not None and there.parent.name == TRASH_NAME
+        deleted_model = deletion.in_trash
+        is_in_models_folder = deleted_model is not None and deleted_model.parent.name == DELETED_MODELS_FOLDER
         message = (
             translate("ModelsPresenter", "“{0}” is in the folder “{1}” of your models: there is no trash here.").format(
-                entry.shown_name, TRASH_NAME
+                entry.shown_name, DELETED_MODELS_FOLDER
             )
-            if is_own
+            if is_in_models_folder
             else translate("ModelsPresenter", "“{0}” is in the trash.").format(entry.shown_name)
         )
         self._notices.notify(
-            TOPIC, message, "info",
-            NoticeAction(translate("ModelsPresenter", "Undo"), lambda: self._undo_deletion(command)) if there else None,
-        )  # fmt: skip
+            TOPIC,
+            message,
+            "info",
+            NoticeAction(translate("ModelsPresenter", "Undo"), lambda: self._undo_deletion(command))
+            if deleted_model
+            else None,
+        )
 
     def _on_restored(self, restored: ModelEntry) -> None:
         self._notices.forget(TOPIC)
@@ -95,7 +103,7 @@ class ModelDeletion(QObject):
 
     def _undo_deletion(self, deletion_command: LibraryChange) -> None:
         """Undo a deletion, and before it all later changes, as an undo stack requires."""
-        done = range(self._undo_stack.index())
-        position = next((n for n in done if self._undo_stack.command(n) is deletion_command), None)
+        undoable = range(self._undo_stack.index())
+        position = next((n for n in undoable if self._undo_stack.command(n) is deletion_command), None)
         if position is not None:
             self._undo_stack.setIndex(position)

@@ -100,8 +100,8 @@ class ModelDetail(Panel):
         self.make_sample.clicked.connect(lambda: self._notify(self.sample_requested))
         self.curve, self.facts = ModelCurve(), QFormLayout()
         self.tags, self.notes = self._make_tags(), self._make_notes()
-        self._made = QWidget()  # hidden for a model that cannot be used
-        column = QVBoxLayout(self._made)
+        self._usable_parts = QWidget()  # hidden for a model that cannot be used
+        column = QVBoxLayout(self._usable_parts)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GAP)
         for widget in (self.model_sounds, self.make_sample):
@@ -176,9 +176,9 @@ class ModelDetail(Panel):
 
     def commit(self) -> None:
         """Request what was typed and not requested yet."""
-        self._on_named()
-        self._on_tagged()
-        self._on_noted()
+        self._request_name()
+        self._request_tags()
+        self._request_notes()
 
     def changeEvent(self, event: QEvent) -> None:
         """Draw the star in the colours of the new theme."""
@@ -194,7 +194,7 @@ class ModelDetail(Panel):
         field.setAccessibleName(self.tr("Name of the model"))
         field.setToolTip(self.tr("The model's name. Type another one to rename it; its file keeps its name."))
         field.setAcceptDrops(False)  # dropped files are for the window, as everywhere
-        field.editingFinished.connect(self._on_named)
+        field.editingFinished.connect(self._request_name)
         return field
 
     def _make_star(self) -> QToolButton:
@@ -214,7 +214,7 @@ class ModelDetail(Panel):
         field.setPlaceholderText(self.tr("metal, soft"))
         field.setAcceptDrops(False)
         field.setToolTip(self.tr("Words to find the model by, separated by commas."))
-        field.editingFinished.connect(self._on_tagged)
+        field.editingFinished.connect(self._request_tags)
         return field
 
     def _make_notes(self) -> Notes:
@@ -226,7 +226,7 @@ class ModelDetail(Panel):
         field.setTabChangesFocus(True)
         field.setAcceptDrops(False)
         field.setFixedHeight(3 * field.fontMetrics().lineSpacing() + 16)
-        field.written.connect(self._on_noted)
+        field.written.connect(self._request_notes)
         return field
 
     def _set_up_facts(self, column: QVBoxLayout) -> None:
@@ -234,7 +234,7 @@ class ModelDetail(Panel):
         self.facts.setHorizontalSpacing(theme.MARGIN)
         self.facts.setVerticalSpacing(theme.HALF)
         self.facts.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-        self._values: dict[str, QLabel] = {}
+        self._fact_labels: dict[str, QLabel] = {}
         labels: list[QLabel] = []
         words = QFormLayout()
         words.setContentsMargins(0, 0, 0, 0)
@@ -256,7 +256,7 @@ class ModelDetail(Panel):
             value.setWordWrap(True)
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             value.setMinimumWidth(1)  # a name without spaces must not make the column wider than it is seen
-            self._values[key] = value
+            self._fact_labels[key] = value
             labels.append(_field_label(text))
             self.facts.addRow(labels[-1], value)
         width = max(label.sizeHint().width() for label in labels)  # also while the row with the longest text is hidden
@@ -292,7 +292,7 @@ class ModelDetail(Panel):
         column.setContentsMargins(0, 0, theme.HALF, 0)
         column.setSpacing(theme.GAP)
         column.addWidget(self.problem)
-        column.addWidget(self._made)
+        column.addWidget(self._usable_parts)
         column.addStretch(1)
         self.area = QScrollArea()
         self.area.setObjectName("settingArea")
@@ -332,24 +332,24 @@ class ModelDetail(Panel):
     # Showing.
 
     def _show_kind(self, entry: ModelEntry) -> None:
-        is_good = entry.problem is None
+        is_usable = entry.problem is None
         self.problem.setText(readable(entry.problem or ""))
-        self.problem.setVisible(not is_good)
-        self._made.setVisible(is_good)
-        self.name.setReadOnly(not is_good)
-        self.export.setEnabled(is_good)
-        self.go_on.setEnabled(is_good)
-        self.star.setVisible(is_good)
+        self.problem.setVisible(not is_usable)
+        self._usable_parts.setVisible(is_usable)
+        self.name.setReadOnly(not is_usable)
+        self.export.setEnabled(is_usable)
+        self.go_on.setEnabled(is_usable)
+        self.star.setVisible(is_usable)
         self.star.setChecked(entry.starred)
 
     def _show_facts(self, entry: ModelEntry) -> None:
         texts = facts_by_name(entry)
         for key, text in texts.items():
-            self._values[key].setText(readable(text))
-            self._values[key].setToolTip(plain_tip(text))  # where a long word has no room
-            self.facts.setRowVisible(self._values[key], bool(text))
-        self._values["loss"].setToolTip(self.tr("Losses can be compared within a family only."))
-        self._values["file"].setToolTip(plain_tip(str(entry.path)))
+            self._fact_labels[key].setText(readable(text))
+            self._fact_labels[key].setToolTip(plain_tip(text))  # where a long word has no room
+            self.facts.setRowVisible(self._fact_labels[key], bool(text))
+        self._fact_labels["loss"].setToolTip(self.tr("Losses can be compared within a family only."))
+        self._fact_labels["file"].setToolTip(plain_tip(str(entry.path)))
 
     def _draw_star(self) -> None:
         is_on = self.star.isChecked()
@@ -362,7 +362,7 @@ class ModelDetail(Panel):
         if self._entry is not None:
             signal.emit(self._entry, *values)  # type: ignore[attr-defined]
 
-    def _on_named(self) -> None:
+    def _request_name(self) -> None:
         name = " ".join(self.name.text().split())
         if self._entry is None or not self.name.isModified():
             return
@@ -373,7 +373,7 @@ class ModelDetail(Panel):
             entry, self._entry = self._entry, replace(self._entry, name=name)
             self.renamed.emit(entry, name)
 
-    def _on_tagged(self) -> None:
+    def _request_tags(self) -> None:
         if self._entry is None or not self.tags.isModified():
             return
         self.tags.setModified(False)
@@ -382,7 +382,7 @@ class ModelDetail(Panel):
             entry, self._entry = self._entry, replace(self._entry, tags=tags)
             self.tags_changed.emit(entry, tags)
 
-    def _on_noted(self) -> None:
+    def _request_notes(self) -> None:
         self.notes.settle()
         if self._entry is not None and self._entry.problem is None and self.notes.document().isModified():
             self.notes.document().setModified(False)

@@ -86,8 +86,8 @@ def _sounds_text(entry: ModelEntry) -> str:
     if not facts.sounds:
         return ""
     count = count_of(facts.sounds, translate("ModelDetail", "1 sound"), translate("ModelDetail", "{0} sounds"))
-    named = translate("ModelDetail", "{0} of “{1}”").format(count, facts.dataset) if facts.dataset else count
-    return f"{named}, {format_seconds(facts.sounds_s)}" if facts.sounds_s else named
+    dataset = translate("ModelDetail", "{0} of “{1}”").format(count, facts.dataset) if facts.dataset else count
+    return f"{dataset}, {format_seconds(facts.sounds_s)}" if facts.sounds_s else dataset
 
 
 def _epoch_text(epoch: int) -> str:

@@ -58,9 +58,9 @@ class ModelRows(QSortFilterProxyModel):
         self.setSourceModel(table)
         self.sort(0)
 
-    def set_filter(self, wanted: ModelFilter) -> None:
+    def set_filter(self, model_filter: ModelFilter) -> None:
         """Show these models only."""
-        self._filter = wanted
+        self._filter = model_filter
         self.invalidate()
 
     def set_order(self, order: Order) -> None:
@@ -75,30 +75,30 @@ class ModelRows(QSortFilterProxyModel):
     def lessThan(self, left: Index, right: Index) -> bool:
         """Return whether a model comes before another one."""
         entries = self._table.items
-        return self._key(entries[left.row()]) < self._key(entries[right.row()])
+        return self._sort_key(entries[left.row()]) < self._sort_key(entries[right.row()])
 
-    def _key(self, entry: ModelEntry) -> tuple[Any, ...]:
+    def _sort_key(self, entry: ModelEntry) -> tuple[Any, ...]:
         facts = entry.facts
-        newest_first = (-_moment(facts.saved, entry.mtime_ns), entry.path.name)
-        is_bad = entry.problem is not None
+        newest_first = (-_saved_at(facts.saved, entry.mtime_ns), entry.path.name)
+        is_unusable = entry.problem is not None
         if self._order is Order.NAME:
-            return (is_bad, fold(entry.name), *newest_first)
+            return (is_unusable, fold(entry.name), *newest_first)
         if self._order is Order.LOSS:
-            loss = math.inf if facts.val_loss is None else facts.val_loss
-            return (is_bad, _position(entry.family), loss, *newest_first)
+            val_loss = math.inf if facts.val_loss is None else facts.val_loss
+            return (is_unusable, _family_position(entry.family), val_loss, *newest_first)
         if self._order is Order.SOUNDS:
-            return (is_bad, -facts.sounds, *newest_first)
+            return (is_unusable, -facts.sounds, *newest_first)
         if self._order is Order.EPOCHS:
-            return (is_bad, -facts.epochs, *newest_first)
-        return (is_bad, *newest_first)
+            return (is_unusable, -facts.epochs, *newest_first)
+        return (is_unusable, *newest_first)
 
 
-def _position(family: str) -> int:
+def _family_position(family: str) -> int:
     """Return where a family is in the menus; an unknown one comes last."""
     return next((n for n, info in enumerate(FAMILIES) if info.key == family), len(FAMILIES))
 
 
-def _moment(written: str, mtime_ns: int) -> float:
+def _saved_at(written: str, mtime_ns: int) -> float:
     """Return when a model was saved, in seconds; without a date, when its file was written."""
     try:
         return datetime.fromisoformat(written).astimezone().timestamp()

@@ -182,7 +182,7 @@ class ModelList(Panel):
 
     def _make_actions(self) -> dict[str, QAction]:
         """Create the actions of a row's menu; their keys work while the list has the focus."""
-        offered: tuple[RowAction, ...] = (
+        row_actions: tuple[RowAction, ...] = (
             ("star", self.tr("Star"), "S", lambda entry: self.starred.emit(entry, not entry.starred)),
             ("rename", self.tr("Rename…"), "F2", lambda _entry: self.view.edit_current()),
             ("continue", self.tr("Go on training from this model…"), None, self.continue_requested.emit),
@@ -190,7 +190,7 @@ class ModelList(Panel):
             ("reveal", self.tr("Show in folder"), None, self.reveal_requested.emit),
             ("delete", self.tr("Move to trash"), "Del", self.delete_requested.emit),
         )
-        return self.view.offer(offered)
+        return self.view.offer(row_actions)
 
     def _choose(self, row: int) -> None:
         index = self.rows.index(row, 0)
@@ -200,9 +200,9 @@ class ModelList(Panel):
     def _first_row(self) -> int:
         """Return the row to choose at first."""
         entries = [self.rows.index(row, 0).data(ITEM_ROLE) for row in range(self.rows.rowCount())]
-        usable = [row for row, entry in enumerate(entries) if entry.problem is None]
-        played = [row for row in usable if entries[row].path == self.first_choice]
-        return next(iter(played + [row for row in usable if entries[row].facts.has_map]), 0)
+        usable_rows = [row for row, entry in enumerate(entries) if entry.problem is None]
+        played_last = [row for row in usable_rows if entries[row].path == self.first_choice]
+        return next(iter(played_last + [row for row in usable_rows if entries[row].facts.has_map]), 0)
 
     def _on_filter_changed(self) -> None:
         self.rows.set_filter(chosen_filter(self.search.text(), self.only))
@@ -223,13 +223,14 @@ class ModelList(Panel):
             action.setEnabled(entry is not None and (is_about_file or entry.problem is None))
         is_starred = entry is not None and entry.starred
         self.actions_by_name["star"].setText(self.tr("Remove star") if is_starred else self.tr("Star"))
-        count, seen = self.table.rowCount(), self.rows.rowCount()
-        self.search.setPlaceholderText(self.tr("Search {0} models").format(count) if count > 1 else self.tr("Search"))
+        models, shown = self.table.rowCount(), self.rows.rowCount()
+        self.search.setPlaceholderText(self.tr("Search {0} models").format(models) if models > 1 else self.tr("Search"))
         for widget in (self.search, self.only, self.order):
-            widget.setEnabled(bool(count))
-        self.detail.setText(self.tr("{0} of {1}").format(seen, count) if seen != count else str(count) if count else "")
-        self._pages.setCurrentIndex(3 if seen else 2 if count else 1 if self._is_read else 0)
-        self.entrance = self.view if seen else self.search if count else self.import_button
+            widget.setEnabled(bool(models))
+        all_models = str(models) if models else ""
+        self.detail.setText(self.tr("{0} of {1}").format(shown, models) if shown != models else all_models)
+        self._pages.setCurrentIndex(3 if shown else 2 if models else 1 if self._is_read else 0)
+        self.entrance = self.view if shown else self.search if models else self.import_button
         if entry != self._entry:
             self._entry = entry
             self.current_changed.emit(entry)

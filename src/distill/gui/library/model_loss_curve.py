@@ -17,19 +17,19 @@ class ModelCurve(QWidget):
         self.setObjectName("modelCurve")
         self.setAccessibleName(self.tr("Loss over the epochs"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._values: tuple[float, ...] = ()
+        self._losses: tuple[float, ...] = ()
 
     def show_model(self, entry: ModelEntry) -> None:
         """Show a model's curve; one that has none takes no room."""
-        self._values = entry.facts.curve
-        self.setVisible(len(self._values) > 1)
+        self._losses = entry.facts.curve
+        self.setVisible(len(self._losses) > 1)
         if self.isHidden():
             return
-        said = self.tr("Loss on held-out sounds: {0:.4g} at the first epoch, {1:.4g} at the best.").format(
-            self._values[0], min(self._values)
+        losses_text = self.tr("Loss on held-out sounds: {0:.4g} at the first epoch, {1:.4g} at the best.").format(
+            self._losses[0], min(self._losses)
         )
-        self.setToolTip(self.tr("{0} The dot is the epoch that the model's weights are from.").format(said))
-        self.setAccessibleDescription(said)
+        self.setToolTip(self.tr("{0} The dot is the epoch that the model's weights are from.").format(losses_text))
+        self.setAccessibleDescription(losses_text)
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -44,12 +44,12 @@ class ModelCurve(QWidget):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw two lines for the highest and the lowest value, and the curve between them."""
-        if len(self._values) < 2:
+        if len(self._losses) < 2:
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colors, metrics = theme.colors(), self.fontMetrics()
-        texts = [f"{value:.3g}" for value in (max(self._values), min(self._values))]
+        texts = [f"{value:.3g}" for value in (max(self._losses), min(self._losses))]
         left = max(metrics.horizontalAdvance(text) for text in texts) + theme.GAP
         half = metrics.height() / 2
         area = QRectF(left, half, self.width() - left - theme.HALF, self.height() - 2 * half)
@@ -59,4 +59,4 @@ class ModelCurve(QWidget):
             painter.setPen(QColor(colors.muted))
             position = QRectF(0, y - half, left - theme.GAP, 2 * half)
             painter.drawText(position, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
-        paint_curve(painter, area, self._values, 1.8)
+        paint_curve(painter, area, self._losses, 1.8)

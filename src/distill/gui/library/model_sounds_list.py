@@ -38,7 +38,7 @@ class ModelSoundRow(QAbstractButton):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
-        self._pressed_at: QPointF | None = None
+        self._drag_start: QPointF | None = None
         self._is_playing = False
 
     def show_playing(self, path: Path | None) -> None:
@@ -70,7 +70,7 @@ class ModelSoundRow(QAbstractButton):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Note where a drag may begin."""
         super().mousePressEvent(event)
-        self._pressed_at = event.position() if event.button() is Qt.MouseButton.LeftButton else None
+        self._drag_start = event.position() if event.button() is Qt.MouseButton.LeftButton else None
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Let a double click play as a click does; its second click would stop."""
@@ -79,10 +79,10 @@ class ModelSoundRow(QAbstractButton):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Begin a drag when the mouse has gone far enough with its button down."""
         super().mouseMoveEvent(event)
-        if self._pressed_at is None:
+        if self._drag_start is None:
             return
-        if (event.position() - self._pressed_at).manhattanLength() >= QApplication.startDragDistance():
-            self._pressed_at = None
+        if (event.position() - self._drag_start).manhattanLength() >= QApplication.startDragDistance():
+            self._drag_start = None
             self.setDown(False)
             self.make_drag().exec(Qt.DropAction.CopyAction)
 

@@ -27,7 +27,7 @@ class ModelTable(ListModel[ModelEntry]):
     starred = Signal(object, bool)  # ModelEntry, wanted
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(lambda entry: entry.path, parent)
+        super().__init__(lambda model_entry: model_entry.path, parent)
 
     def mark_rows_new(self, paths: Iterable[Path]) -> None:
         """Mark the rows of these models as new."""

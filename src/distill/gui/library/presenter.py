@@ -47,11 +47,11 @@ class ModelsPresenter(QObject, WindowPart):
         self._page, self._notices = page, notices
         self.worker = BackgroundLibrary(self)
         self.undo_stack = QUndoStack(self)
-        self._stamps: dict[Path, int] | None = None  # what was there when it was listed last
-        self._came: dict[Path, ModelEntry] = {}  # since the end of the last run
+        self._listed_mtimes: dict[Path, int] | None = None  # what was there when it was listed last
+        self._new_models: dict[Path, ModelEntry] = {}  # since the end of the last run
         self.listening = ModelSoundsPresenter(page, playing.play, notices, self)
         #: Where models are that came back under another name, by the file and the id that they had before.
-        self._paths: dict[tuple[Path, str], Path] = {}
+        self._moved_models: dict[tuple[Path, str], Path] = {}
         self._unsaved_notes: dict[Path, str] = {}  # typed, but refused by the disk; tried again at the next chance
         self.files = ModelFiles(page, self.worker, self.show_model, notices, self)
         self.deletion = ModelDeletion(
@@ -84,11 +84,11 @@ class ModelsPresenter(QObject, WindowPart):
 
         ``ending`` is how it ended; None for a run that is marked as finished.
         """
-        self._came.clear()
+        self._new_models.clear()
         is_paused = ending is not None and ending.outcome == "stopped"
-        known = frozenset(self._stamps or ())
+        known = frozenset(self._listed_mtimes or ())
         self.worker.do(
-            lambda _library: None, lambda _nothing: self._report_paused(known) if is_paused else self._report_come()
+            lambda _library: None, lambda _nothing: self._report_paused(known) if is_paused else self._report_finished()
         )
 
     def show_model(self, path: Path) -> None:
@@ -101,7 +101,7 @@ class ModelsPresenter(QObject, WindowPart):
 
     def close(self) -> None:
         """Store what was typed, and wait for the requests.  Never raises: a failure is logged."""
-        self._retry_notes()
+        self._request_unsaved_notes()
         self.worker.close()
         end_tasks(self)
 
@@ -122,14 +122,14 @@ class ModelsPresenter(QObject, WindowPart):
         LibraryError
             Notes cannot be stored.
         """
-        self._retry_notes()
+        self._request_unsaved_notes()
         self.worker.finish_requests()
         names = [entry.shown_name for entry in self._page.list.table.items if entry.path in self._unsaved_notes]
         if names:
             text = self.tr("The notes on “{0}” cannot be written to the disk.")
             raise LibraryError(text.format("”, “".join(names)))
 
-    def _retry_notes(self) -> None:
+    def _request_unsaved_notes(self) -> None:
         self._page.detail.commit()
         entries = {entry.path: entry for entry in self._page.list.table.items}
         for path, notes in list(self._unsaved_notes.items()):
@@ -181,7 +181,7 @@ class ModelsPresenter(QObject, WindowPart):
 
     def _path_of(self, entry: ModelEntry) -> Path:
         """Return where a model of the undo stack is now."""
-        return self._paths.get((entry.path, entry.model_id), entry.path)
+        return self._moved_models.get((entry.path, entry.model_id), entry.path)
 
     def _change(
         self,
@@ -196,8 +196,8 @@ class ModelsPresenter(QObject, WindowPart):
 
     def _note_moved(self, entry: ModelEntry, before: Path, path: Path) -> None:
         """Note that a model came back under another name: its file name was taken by then."""
-        same = [key for key, known in self._paths.items() if key[1] == entry.model_id and known == before]
-        self._paths |= dict.fromkeys([*same, (before, entry.model_id)], path)
+        keys = [key for key, known in self._moved_models.items() if key[1] == entry.model_id and known == before]
+        self._moved_models |= dict.fromkeys([*keys, (before, entry.model_id)], path)
 
     # What the library says, and which model is chosen.
 
@@ -216,34 +216,34 @@ class ModelsPresenter(QObject, WindowPart):
             self.listening.look_for_sounds(usable)
 
     def _on_listed(self, entries: tuple[ModelEntry, ...]) -> None:
-        before, self._stamps = self._stamps, {entry.path: entry.mtime_ns for entry in entries}
+        before, self._listed_mtimes = self._listed_mtimes, {entry.path: entry.mtime_ns for entry in entries}
         self._page.list.show_entries(entries)
         self.listed.emit(entries)
-        if before != self._stamps:
+        if before != self._listed_mtimes:
             self.listening.tidy(entries)
         if before is None:
             return
-        come = [entry for entry in entries if entry.problem is None and before.get(entry.path) != entry.mtime_ns]
-        self._page.list.table.mark_rows_new([entry.path for entry in come])
-        self._came |= {entry.path: entry for entry in come}
+        new_models = [entry for entry in entries if entry.problem is None and before.get(entry.path) != entry.mtime_ns]
+        self._page.list.table.mark_rows_new([entry.path for entry in new_models])
+        self._new_models |= {entry.path: entry for entry in new_models}
 
     def note_seen(self) -> None:
         """Dismiss the notice about the new model."""
         self._notices.forget(NEW_TOPIC)
 
-    def _report_come(self) -> None:
+    def _report_finished(self) -> None:
         """Report the model of the run that has ended."""
-        self._report_newest(tuple(self._came.values()), self.tr("The model “{0}” is ready."))
+        self._report_newest(tuple(self._new_models.values()), self.tr("The model “{0}” is ready."))
 
     def _report_paused(self, known: frozenset[Path]) -> None:
         """Report the model of the run that was paused, unless it was there before: it is not ready."""
-        come = tuple(entry for path, entry in self._came.items() if path not in known)
-        self._report_newest(come, self.tr("Paused. The model “{0}”, as it is now, is on the Models page."))
+        new_models = tuple(entry for path, entry in self._new_models.items() if path not in known)
+        self._report_newest(new_models, self.tr("Paused. The model “{0}”, as it is now, is on the Models page."))
 
-    def _report_newest(self, come: Sequence[ModelEntry], text: str) -> None:
-        if not come:
+    def _report_newest(self, new_models: Sequence[ModelEntry], text: str) -> None:
+        if not new_models:
             return
-        newest = max(come, key=lambda entry: entry.mtime_ns)
+        newest = max(new_models, key=lambda entry: entry.mtime_ns)
         self._notices.notify(
             NEW_TOPIC, text.format(newest.shown_name), "info",
             NoticeAction(self.tr("Generate new sounds"), lambda: self.show_model(newest.path)),

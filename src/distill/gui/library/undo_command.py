@@ -27,19 +27,19 @@ class LibraryChange(QUndoCommand):
         on_failed: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(text)
-        self._worker, self._do, self._undo = worker, do, undo
-        self._on_done, self._on_undone, self._on_refused = on_done, on_undone, on_failed
+        self._worker, self._change_library, self._undo_change = worker, do, undo
+        self._on_done, self._on_undone, self._on_change_refused = on_done, on_undone, on_failed
         self._has_failed = False  # set by the worker's thread, which carries out one request at a time
 
     def redo(self) -> None:
         """Carry out the change."""
         if not self.isObsolete():
-            self._request(self._do, self._on_done)
+            self._request(self._change_library, self._on_done)
 
     def undo(self) -> None:
         """Undo the change."""
         if not self.isObsolete():
-            self._request(self._undo, self._on_undone)
+            self._request(self._undo_change, self._on_undone)
 
     def _request(self, change: Change, on_done: Callable[..., object] | None) -> None:
         """Have the worker carry out one direction; skipped if an earlier one has failed before its turn comes."""
@@ -62,6 +62,6 @@ class LibraryChange(QUndoCommand):
     def _on_failed(self, error: Exception) -> None:
         if shiboken6.isValid(self):  # the stack deletes what was undone when another change follows
             self.setObsolete(True)  # nothing to undo or redo; the stack drops the command when it reaches it
-        if self._on_refused is not None:
-            self._on_refused()
+        if self._on_change_refused is not None:
+            self._on_change_refused()
         self._worker.report(error)

@@ -26,10 +26,10 @@ def status_text(entry: QueueEntry, is_training: bool) -> str:
 
 def facts_text(entry: QueueEntry) -> str:
     """Return why it failed, otherwise its family, sounds, epochs and changed settings."""
-    return entry.problem or _settings(entry)
+    return entry.problem or _settings_text(entry)
 
 
-def _settings(entry: QueueEntry) -> str:
+def _settings_text(entry: QueueEntry) -> str:
     info = family_info(entry.family)
     parts = [info.plain_name]
     if len(entry.sounds) == 1:
@@ -53,7 +53,7 @@ def _settings(entry: QueueEntry) -> str:
     return " · ".join(parts)
 
 
-def _fixes(entry: QueueEntry) -> str:
+def _fixes_text(entry: QueueEntry) -> str:
     """Return what is fixed in which sounds; empty for nothing."""
     parts = [f"{path.name} ({fix.text})" for path, fix in sorted(entry.fixes.items()) if fix.text]
     if not parts:
@@ -71,4 +71,4 @@ def spoken_text(entry: QueueEntry, is_training: bool) -> str:
 def entry_tip(entry: QueueEntry) -> str:
     """Return what is said of an entry under the pointer."""
     shown = (str(path) for path in entry.sounds[:_MOST_SHOWN])
-    return rich_tip(entry.name, _settings(entry), entry.problem, _fixes(entry), *shown)
+    return rich_tip(entry.name, _settings_text(entry), entry.problem, _fixes_text(entry), *shown)

@@ -14,7 +14,7 @@ class QueueModel(ListModel[QueueEntry]):
     """The entries in the order in which they are run.  The one that is training is marked."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(lambda entry: entry.id, parent)
+        super().__init__(lambda queue_entry: queue_entry.id, parent)
 
     def item_data(self, item: QueueEntry, role: int) -> Any:
         """Return what a row shows."""

@@ -50,7 +50,7 @@ class QueuePanel(QFrame):
         super().__init__(parent)
         self.setObjectName("queuePanel")
         self.setAccessibleName(self.tr("Queue of runs"))
-        self._first = ""  # id of the first entry that is left to do
+        self._first_open_entry = ""  # id of the first entry that is left to do
         self._state, self._is_training, self._is_beginning = QueueState(), False, False
         self.title, self.detail = QLabel(self.tr("Queue")), QLabel()
         self.title.setObjectName("panelTitle")
@@ -78,15 +78,15 @@ class QueuePanel(QFrame):
         row = max(24, self.view.sizeHintForRow(0))
         self.view.setMinimumHeight(min(_LEAST_ROWS, len(state.entries)) * row)
         self.view.setMaximumHeight(min(_MOST_ROWS, max(1, len(state.entries))) * row)
-        self._scroll_to_open()
+        self._scroll_to_first_open()
         self._update()
 
-    def _scroll_to_open(self) -> None:
+    def _scroll_to_first_open(self) -> None:
         """Show what is trained or comes next, when that has become another entry."""
-        first = next((entry.id for entry in self._state.entries if entry.is_open), "")
-        if first != self._first:
-            self._first = first
-            if (row := self.table.row_of(first)) >= 0:
+        first_open_entry = next((entry.id for entry in self._state.entries if entry.is_open), "")
+        if first_open_entry != self._first_open_entry:
+            self._first_open_entry = first_open_entry
+            if (row := self.table.row_of(first_open_entry)) >= 0:
                 self.view.scrollTo(self.table.index(row), QAbstractItemView.ScrollHint.PositionAtTop)
 
     def show_training(self, is_training: bool) -> None:
@@ -120,14 +120,14 @@ class QueuePanel(QFrame):
         return view
 
     def _make_actions(self) -> dict[str, QAction]:
-        offered: tuple[RowAction, ...] = (
+        row_actions: tuple[RowAction, ...] = (
             ("show", self.tr("Show its run"), None, lambda entry: self.show_requested.emit(entry.run_dir)),
             ("up", self.tr("Earlier"), "Alt+Up", lambda _entry: self._move(-1)),
             ("down", self.tr("Later"), "Alt+Down", lambda _entry: self._move(1)),
             ("remove", self.tr("Remove from the queue"), "Del", lambda entry: self.remove_requested.emit([entry.id])),
             ("clear", self.tr("Remove all that have ended"), None, lambda _entry: self._clear()),
         )
-        return self.view.offer(offered)
+        return self.view.offer(row_actions)
 
     def _tool(self, name: str, image: str) -> QToolButton:
         button = ActionToolButton() if name == "remove" else QToolButton()  # the next entry would go, too
@@ -173,7 +173,7 @@ class QueuePanel(QFrame):
 
     def _update(self) -> None:
         state, entry = self._state, self.current()
-        waiting = sum(item.is_open and not self.table.is_marked(item) for item in state.entries)
+        waiting = sum(queued.is_open and not self.table.is_marked(queued) for queued in state.entries)
         self.detail.setText(count_of(waiting, self.tr("1 waiting"), self.tr("{0} waiting")) if waiting else "")
         if not self._is_training:
             self.main.setText(self.tr("Run the queue"))
@@ -187,12 +187,12 @@ class QueuePanel(QFrame):
             self.main.setText(self.tr("Hold after this run"))
             self.main.setToolTip(self.tr("Let the present run end, and begin no further one."))
             self.main.setEnabled(waiting > 0)
-        row, last = (self.table.row_of(entry.id), self.table.rowCount() - 1) if entry is not None else (0, 0)
+        row, last_row = (self.table.row_of(entry.id), self.table.rowCount() - 1) if entry is not None else (0, 0)
         is_training = entry is not None and self.table.is_marked(entry)
         for name, is_on in (
-            ("show", entry is not None and bool(entry.run)), ("up", row > 0), ("down", row < last),
+            ("show", entry is not None and bool(entry.run)), ("up", row > 0), ("down", row < last_row),
             ("remove", entry is not None and not is_training),
-            ("clear", any(not item.is_open for item in state.entries)),
+            ("clear", any(not queued.is_open for queued in state.entries)),
         ):  # fmt: skip
             self.actions_by_name[name].setEnabled(is_on)
             if name in self._tools:

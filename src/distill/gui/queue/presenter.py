@@ -40,7 +40,7 @@ TOPIC, FAILED_TOPIC = "queue", "queue entry"
 
 
 @dataclass(frozen=True)
-class _Next:
+class _NextEntry:
     """The entry that begins now, its run or its sounds and settings, and those before it that could not begin."""
 
     entry: QueueEntry | None
@@ -69,15 +69,15 @@ class QueuePresenter(QObject, WindowPart):
         self._queue = RunQueue()
         self._state = QueueState()
         self._runner: QueueRunner | None = None
-        self._entry: QueueEntry | None = None  # the one that is being trained here
+        self._trained_entry: QueueEntry | None = None  # the one that is being trained here
         self._tasks = TaskQueue("queue", self, keeps=True)
         self._tasks.idle.connect(lambda: self._show_beginning(False))  # also where taking the next entry has failed
         self._is_beginning = self._is_closed = False
         controls.queue_requested.connect(self.add)
         panel.run_requested.connect(self.run)
         panel.pause_requested.connect(self._on_pause_requested)
-        panel.move_requested.connect(lambda entry_id, row: self._change(lambda: self._queue.move(entry_id, row)))
-        panel.remove_requested.connect(lambda ids: self._change(lambda: self._queue.remove(ids)))
+        panel.move_requested.connect(lambda entry_id, row: self._change_queue(lambda: self._queue.move(entry_id, row)))
+        panel.remove_requested.connect(lambda ids: self._change_queue(lambda: self._queue.remove(ids)))
         panel.show_requested.connect(past_runs.show)
         runs.bridge.state_changed.connect(self._on_state_changed)
         runs.bridge.run_ended.connect(self._on_run_ended)
@@ -89,7 +89,7 @@ class QueuePresenter(QObject, WindowPart):
 
     def refresh(self) -> None:
         """Show what the queue holds: the terminal may have changed it."""
-        self._change(lambda: None)
+        self._change_queue(lambda: None)
 
     def refresh_if_seen(self) -> None:
         """Read the queue again if the list of runs is visible."""
@@ -112,7 +112,7 @@ class QueuePresenter(QObject, WindowPart):
             entry.config(len(entry.sounds))
             self._queue.add([entry])
 
-        self._change(check_and_add)
+        self._change_queue(check_and_add)
         text = self.tr("“{0}” is in the queue, under Runs.").format(readable(entry.name))
         self._notices.notify(TOPIC, text, "info")
 
@@ -121,47 +121,47 @@ class QueuePresenter(QObject, WindowPart):
         if self._can_begin():
             self._notices.forget(TOPIC)
             self._show_beginning(True)
-            self._change(self._end_pause, self._do_next)
+            self._change_queue(self._end_pause, self._begin_next)
 
     def close(self) -> None:
         """Carry out what is pending, and let others work the queue off.  Never raises."""
         self._is_closed = True
         self._tasks.close()  # an entry whose change fails is found as interrupted, and resumed
-        if self._entry is not None and self._runner is not None:
+        if self._trained_entry is not None and self._runner is not None:
             with suppress(DistillError):
-                self._runner.end(self._entry.id, STOPPED)
-        self._let_go()
+                self._runner.end(self._trained_entry.id, STOPPED)
+        self._release_queue()
 
     # The list.
 
     def _on_pause_requested(self, is_paused: bool) -> None:
-        self._change(lambda: self._queue.set_paused(is_paused))
+        self._change_queue(lambda: self._queue.set_paused(is_paused))
 
-    def _change(self, work: Callable[[], None], on_done: Callable[[], None] = lambda: None) -> None:
+    def _change_queue(self, work: Callable[[], None], on_done: Callable[[], None] = lambda: None) -> None:
         """Change the queue in the background, after the earlier changes, and show it as it is then."""
 
         def change_and_read() -> tuple[QueueState, bool]:
             work()
             return self._queue.read(), self._queue.is_worked_off()
 
-        def show(read: tuple[QueueState, bool]) -> None:
-            self._show(read)
+        def show(state_and_work: tuple[QueueState, bool]) -> None:
+            self._show(state_and_work)
             on_done()
 
-        self._do(change_and_read, show)
+        self._submit(change_and_read, show)
 
-    def _show(self, read: tuple[QueueState, bool]) -> None:
-        self._state, is_worked_off = read
+    def _show(self, state_and_work: tuple[QueueState, bool]) -> None:
+        self._state, is_worked_off = state_and_work
         self._panel.show_state(self._state, is_worked_off)
 
-    def _do(self, work: Callable[[], Any], on_done: Callable[[Any], None]) -> None:
+    def _submit(self, work: Callable[[], Any], on_done: Callable[[Any], None]) -> None:
         self._tasks.submit(lambda _progress, _cancel: work(), on_done, self._on_failed)
 
     def _on_failed(self, error: Exception) -> None:
         self._notices.notify_error(TOPIC, error)
         if not self._runs.bridge.is_running:
-            self._let_go()
-        self._do(lambda: (self._queue.read(), self._queue.is_worked_off()), self._show)
+            self._release_queue()
+        self._submit(lambda: (self._queue.read(), self._queue.is_worked_off()), self._show)
 
     # Training.
 
@@ -169,7 +169,7 @@ class QueuePresenter(QObject, WindowPart):
         """Begin the next entry, unless a run is under way or one begins already."""
         if self._can_begin():
             self._show_beginning(True)
-            self._do_next()
+            self._begin_next()
 
     def _can_begin(self) -> bool:
         return not (self._is_beginning or self._runs.bridge.is_running)
@@ -179,52 +179,52 @@ class QueuePresenter(QObject, WindowPart):
         self._is_beginning = is_beginning
         self._panel.show_beginning(is_beginning)
 
-    def _do_next(self) -> None:
-        self._do(self._take_next, self._begin)
+    def _begin_next(self) -> None:
+        self._submit(self._take_next, self._begin)
 
-    def _hold(self) -> QueueRunner:
+    def _hold_queue(self) -> QueueRunner:
         if self._runner is None:
             self._runner = self._queue.hold()
         return self._runner
 
     def _end_pause(self) -> None:
         """Let runs begin again, unless another process works the queue off: that one would go on."""
-        self._hold()
+        self._hold_queue()
         self._queue.set_paused(False)
 
-    def _take_next(self) -> _Next:
+    def _take_next(self) -> _NextEntry:
         """Return the next entry that can begin; those that cannot are noted as failed."""
-        runner = self._hold()
+        runner = self._hold_queue()
         failed: list[QueueEntry] = []
         while (entry := runner.next()) is not None:
             try:
                 if not entry.is_begun:
                     files, usable = entry.find_sounds()
-                    return _Next(entry, None, tuple(files), entry.config(max(usable, 1)), tuple(failed))
+                    return _NextEntry(entry, None, tuple(files), entry.config(max(usable, 1)), tuple(failed))
                 run = LoadedRun.read(entry.run_dir)
                 if run.host is None:  # otherwise somebody has just resumed it by hand, and it is skipped
-                    return _Next(entry, run, failed=tuple(failed))
+                    return _NextEntry(entry, run, failed=tuple(failed))
             except Exception as exc:  # boundary: whatever ends one entry, the others are run
                 runner.end(entry.id, FAILED, problem_of(exc))
                 failed.append(entry)
-        return _Next(None, failed=tuple(failed))
+        return _NextEntry(None, failed=tuple(failed))
 
-    def _begin(self, found: _Next) -> None:
-        entry = found.entry
+    def _begin(self, next_entry: _NextEntry) -> None:
+        entry = next_entry.entry
         if entry is None or self._is_closed:
-            self._let_go()
+            self._release_queue()
         elif self._runs.bridge.is_running:  # the user was quicker; it comes after that run
-            self._end(entry, WAITING)
-            self._let_go_later()
+            self._end_entry(entry, WAITING)
+            self._release_queue_later()
         else:
-            self._entry = entry
-            if found.run is not None:
-                self._runs.resume_queued(found.run)
-            elif found.config is not None:
-                self._runs.start_queued(entry, found.config, found.files)
+            self._trained_entry = entry
+            if next_entry.run is not None:
+                self._runs.resume_queued(next_entry.run)
+            elif next_entry.config is not None:
+                self._runs.start_queued(entry, next_entry.config, next_entry.files)
         self._show_beginning(False)
-        for one in found.failed:
-            self._report_failed(one)
+        for failed_entry in next_entry.failed:
+            self._report_failed(failed_entry)
         self.refresh()
 
     def _on_state_changed(self, state: RunState) -> None:
@@ -235,7 +235,7 @@ class QueuePresenter(QObject, WindowPart):
     def _on_run_ended(self, ending: TrainingCompleteEvent) -> None:
         if self._is_closed:
             return
-        entry, self._entry = self._entry, None
+        entry, self._trained_entry = self._trained_entry, None
         is_unsaved = ending.outcome == UNSAVED  # the next model could not be written either
         # Who stops a run wants no other one, also where it was at its end or could not write its checkpoint.
         was_stopped = ending.outcome == "stopped" or self._runs.bridge.was_stopped
@@ -244,27 +244,27 @@ class QueuePresenter(QObject, WindowPart):
             self._hold_back(entry, ending.error or "")
         elif entry is not None:
             status = {"finished": FINISHED, "stopped": STOPPED}.get(ending.outcome, FAILED)
-            self._end(entry, status, (ending.error or "") if status == FAILED else "")
+            self._end_entry(entry, status, (ending.error or "") if status == FAILED else "")
             if status == FAILED:
                 self._report_failed(entry, goes_on)
         if goes_on and (entry or self._state.waiting):
             self._advance()
         else:
-            self._let_go_later()
+            self._release_queue_later()
 
     def _hold_back(self, entry: QueueEntry | None, problem: str) -> None:
         """Pause the queue after a run whose model could not be written; an entry is resumed when it goes on."""
         if entry is not None:
-            self._end(entry, STOPPED, problem, pauses=True)
+            self._end_entry(entry, STOPPED, problem, pauses=True)
         else:
-            self._change(lambda: self._queue.set_paused(True))
+            self._change_queue(lambda: self._queue.set_paused(True))
         text = self.tr("The queue is paused: a model could not be saved. Make room on the disk, then run the queue.")
         self._notices.notify(FAILED_TOPIC, text, "warning")
 
-    def _end(self, entry: QueueEntry, status: str, problem: str = "", pauses: bool = False) -> None:
+    def _end_entry(self, entry: QueueEntry, status: str, problem: str = "", pauses: bool = False) -> None:
         runner = self._runner
         if runner is not None:
-            self._change(lambda: runner.end(entry.id, status, problem, pauses))
+            self._change_queue(lambda: runner.end(entry.id, status, problem, pauses))
 
     def _report_failed(self, entry: QueueEntry, goes_on: bool = True) -> None:
         text = (
@@ -274,12 +274,12 @@ class QueuePresenter(QObject, WindowPart):
         )
         self._notices.notify(FAILED_TOPIC, text.format(readable(entry.name)), "warning")
 
-    def _let_go_later(self) -> None:
+    def _release_queue_later(self) -> None:
         """Let others work the queue off once the pending changes are made."""
         if self._runner is not None:
-            self._do(self._let_go, lambda _nothing: self.refresh())
+            self._submit(self._release_queue, lambda _nothing: self.refresh())
 
-    def _let_go(self) -> None:
+    def _release_queue(self) -> None:
         runner, self._runner = self._runner, None
         if runner is not None:
             runner.close()

@@ -29,19 +29,19 @@ def facts_text(run: RunSummary) -> str:
     """Return when it was started, on how many sounds, and its family."""
     sounds = count_of(run.sounds, translate("RunModel", "1 sound"), translate("RunModel", "{0} sounds"))
     family = next((row.plain_name for row in FAMILIES if row.label == run.family), run.family)
-    known = [format_date(run.created), sounds, family] if family else [run.folder.name]
-    return " · ".join(part for part in known if part)
+    facts = [format_date(run.created), sounds, family] if family else [run.folder.name]
+    return " · ".join(part for part in facts if part)
 
 
 def progress_text(run: RunSummary) -> str:
     """Return how many epochs were trained, and which of them is the best: the one that the model is from."""
     if run.status == "unreadable":
         return run.problem
-    done = translate("RunModel", "{0} of {1} epochs trained").format(run.progress.epochs, run.epochs_asked)
-    best, number = run.progress.best_loss, run.progress.best_epoch
-    if best is None or number is None:
-        return done
-    return translate("RunModel", "{0} · best epoch {1}, loss {2:.4g}").format(done, number, best)
+    epochs_text = translate("RunModel", "{0} of {1} epochs trained").format(run.progress.epochs, run.epochs_asked)
+    best_loss, best_epoch = run.progress.best_loss, run.progress.best_epoch
+    if best_loss is None or best_epoch is None:
+        return epochs_text
+    return translate("RunModel", "{0} · best epoch {1}, loss {2:.4g}").format(epochs_text, best_epoch, best_loss)
 
 
 def spoken_text(run: RunSummary, is_shown: bool) -> str:
@@ -52,7 +52,7 @@ def spoken_text(run: RunSummary, is_shown: bool) -> str:
 
 def run_tip(run: RunSummary) -> str:
     """Return what a run is called, how it ended, and what can be done with it."""
-    meaning = {
+    status_meaning = {
         "finished": translate("RunModel", "Finished. Set more epochs to continue it."),
         "paused": translate("RunModel", "Paused, with a checkpoint. Resume continues from there."),
         "interrupted": translate(
@@ -68,5 +68,5 @@ def run_tip(run: RunSummary) -> str:
             "stopped or has lost its connection.",
         ).format(readable(run.host)),
     }.get(run.status, run.problem)
-    best = translate("RunModel", "The curve is the loss on held-out sounds. The model is from its lowest point.")
-    return rich_tip(run.name, meaning, best, run.folder.name)
+    curve_text = translate("RunModel", "The curve is the loss on held-out sounds. The model is from its lowest point.")
+    return rich_tip(run.name, status_meaning, curve_text, run.folder.name)

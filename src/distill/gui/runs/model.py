@@ -39,7 +39,8 @@ class RunModel(ListModel[RunSummary]):
     def flags(self, index: Index) -> Qt.ItemFlag:
         """Return the flags of a row: a run that is training or unreadable cannot be renamed."""
         flags = super().flags(index)
-        if index.isValid() and self.item(index.row()).status not in ("running", "unreadable"):
+        run = self.item(index.row()) if index.isValid() else None
+        if run is not None and run.status not in ("running", "unreadable"):
             flags |= Qt.ItemFlag.ItemIsEditable
         return flags
 

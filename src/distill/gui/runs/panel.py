@@ -176,7 +176,7 @@ class RunsPanel(Panel):
 
     def _make_actions(self) -> dict[str, QAction]:
         """Make what the menu of a row offers; the keys work while the list has the focus."""
-        offered: tuple[RowAction, ...] = (
+        row_actions: tuple[RowAction, ...] = (
             ("show", self.tr("Show"), None, lambda run: self.show_requested.emit(run.folder)),
             ("resume", self.tr("Resume"), None, lambda run: self.resume_requested.emit(run.folder)),
             ("fork", self.tr("New run from a checkpoint…"), None, lambda run: self.fork_requested.emit(run.folder)),
@@ -185,7 +185,7 @@ class RunsPanel(Panel):
             ("rename", self.tr("Rename…"), "F2", lambda _run: self.view.edit_current()),
             ("delete", self.tr("Move to trash…"), "Del", lambda _run: self._delete()),
         )
-        offered_actions = self.view.offer(offered)
+        offered_actions = self.view.offer(row_actions)
         self.view.delete_key_pressed.connect(offered_actions["delete"].trigger)  # does nothing where that is disabled
         return offered_actions
 
@@ -210,9 +210,9 @@ class RunsPanel(Panel):
             else self.tr("It is finished. Show it, set more epochs, and resume it there.")
         )
         chosen_runs = self.view.chosen_runs()
-        readable = sum(chosen.status != "unreadable" for chosen in chosen_runs)
-        can_compare = FEWEST_RUNS <= readable == len(chosen_runs) <= MOST_RUNS
-        can_delete = bool(chosen_runs) and all(chosen.status != "running" for chosen in chosen_runs)
+        readable_runs = sum(run.status != "unreadable" for run in chosen_runs)
+        can_compare = FEWEST_RUNS <= readable_runs == len(chosen_runs) <= MOST_RUNS
+        can_delete = bool(chosen_runs) and all(run.status != "running" for run in chosen_runs)
         self.compare.setEnabled(can_compare)
         tip = self.tr("Show {0} to {1} chosen runs side by side: curves, settings and sounds. Ctrl+click chooses more.")
         self.compare.setToolTip(tip.format(FEWEST_RUNS, MOST_RUNS))
@@ -224,10 +224,10 @@ class RunsPanel(Panel):
         ):  # fmt: skip
             if name in actions:
                 actions[name].setEnabled(is_on)
-        count, seen = self.table.rowCount(), self._filtered.rowCount()
+        run_count, shown_count = self.table.rowCount(), self._filtered.rowCount()
         self.filter.setPlaceholderText(
-            self.tr("Filter {0} runs by name").format(count) if count > 1 else self.tr("Filter by name")
+            self.tr("Filter {0} runs by name").format(run_count) if run_count > 1 else self.tr("Filter by name")
         )
-        self.filter.setEnabled(bool(count))
-        self._stack.setCurrentIndex(2 if seen else 1 if count else 0)
-        self.entrance = self.view if seen else self.filter if count else self.other
+        self.filter.setEnabled(bool(run_count))
+        self._stack.setCurrentIndex(2 if shown_count else 1 if run_count else 0)
+        self.entrance = self.view if shown_count else self.filter if run_count else self.other

@@ -1,4 +1,4 @@
-"""Lists the runs on disk: reading, following, renaming, deleting."""
+"""Lists the runs on disk: reading, following, renaming."""
 
 import time
 from pathlib import Path
@@ -10,16 +10,13 @@ from distill.gui.background.background_tasks import BackgroundTask, Work
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.engine.run_state import RunState
 from distill.gui.runs.panel import RunsPanel
-from distill.gui.runs.run_deletion import DeletionQuestion, delete_runs, training_text
+from distill.gui.runs.run_deletion import TOPIC, RunDeletion
 from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.widgets.notices import NoticeBar
 from distill.names import checked_name
 from distill.runs.loaded_run import LoadedRun
 from distill.runs.record_changes import rename_run
 from distill.runs.summary import RunSummary, list_runs, with_progress
-
-#: Topic of the notices about the list of runs.
-TOPIC = "runs"
 
 #: How often the row of a running run is updated.
 FOLLOW_SECONDS = 1.0
@@ -31,17 +28,15 @@ class RunsPresenter(QObject):
     def __init__(self, view: RunsPanel, runs: TrainingPresenter, notices: NoticeBar, parent: QObject) -> None:
         super().__init__(parent)
         self._view, self._runs, self._notices = view, runs, notices
-        self._reading: BackgroundTask | None = None
-        self._is_stale = False
-        self._followed_at = 0.0
-        self._resume_next: Path | None = None
-        self._question: DeletionQuestion | None = None
-        self._to_delete: list[RunSummary] = []
+        self._reading_runs: BackgroundTask | None = None
+        self._is_list_stale = False
+        self._row_updated_at = 0.0
+        self._run_to_resume: Path | None = None
         view.show_requested.connect(self.show)
         view.resume_requested.connect(self.resume)
         view.reveal_requested.connect(lambda folder: reveal(folder, self))
         view.renamed.connect(self._on_renamed)
-        view.delete_requested.connect(self._on_delete_requested)
+        self._deletion = RunDeletion(view, runs, self._change, notices, self)
         view.open_other_requested.connect(runs.choose_run)
         runs.run_changed.connect(self._on_run_changed)
         runs.runs.run_opened.connect(self._on_run_opened)
@@ -52,15 +47,15 @@ class RunsPresenter(QObject):
 
     def refresh(self) -> None:
         """Read the folder of runs anew, in the background."""
-        if self._reading is not None:
-            self._is_stale = True
+        if self._reading_runs is not None:
+            self._is_list_stale = True
             return
-        self._is_stale = False
-        self._reading = BackgroundTask(lambda _progress, _cancel: list_runs(), self)
-        self._reading.succeeded.connect(self._on_read)
-        self._reading.failed.connect(self._on_read_failed)
-        self._reading.ended.connect(self._on_reading_ended)
-        self._reading.start()
+        self._is_list_stale = False
+        self._reading_runs = BackgroundTask(lambda _progress, _cancel: list_runs(), self)
+        self._reading_runs.succeeded.connect(self._on_read)
+        self._reading_runs.failed.connect(self._on_read_failed)
+        self._reading_runs.ended.connect(self._on_reading_ended)
+        self._reading_runs.start()
 
     def refresh_if_seen(self) -> None:
         """Read the folder of runs again if the list is visible: the terminal may have added runs."""
@@ -78,7 +73,7 @@ class RunsPresenter(QObject):
         if folder == self._runs.runs.folder:
             self._runs.resume()
         else:
-            self._resume_next = folder
+            self._run_to_resume = folder
             self._runs.runs.open(folder)
 
     def _on_read(self, runs: list[RunSummary]) -> None:
@@ -90,32 +85,32 @@ class RunsPresenter(QObject):
         self._notices.notify_error(TOPIC, error, self.tr("The runs could not be listed: {0}"))
 
     def _on_reading_ended(self) -> None:
-        self._reading = None
-        if self._is_stale:
+        self._reading_runs = None
+        if self._is_list_stale:
             self.refresh()
 
     def _on_run_changed(self) -> None:
         self._view.show_shown(self._runs.runs.folder)
 
     def _on_run_opened(self, run: LoadedRun) -> None:
-        wanted, self._resume_next = self._resume_next, None
-        if wanted == run.folder:
+        run_to_resume, self._run_to_resume = self._run_to_resume, None
+        if run_to_resume == run.folder:
             self._runs.resume()
 
     def _on_opening_failed(self) -> None:
-        self._resume_next = None  # who opens it later may only want to look
+        self._run_to_resume = None  # who opens it later may only want to look
 
     def _on_state_changed(self, state: RunState) -> None:
-        self._resume_next = None
+        self._run_to_resume = None
         self._view.show_training(state is not RunState.IDLE)
         if state in (RunState.TRAINING, RunState.IDLE):  # there is a new run, or one has ended
             self.refresh()
 
     def _on_epoch(self, _epoch: object) -> None:
         now, folder = time.monotonic(), self._runs.runs.folder
-        if folder is None or not self._view.isVisible() or now - self._followed_at < FOLLOW_SECONDS:
+        if folder is None or not self._view.isVisible() or now - self._row_updated_at < FOLLOW_SECONDS:
             return
-        self._followed_at = now
+        self._row_updated_at = now
         row = self._view.table.row_of(folder)
         if row >= 0:
             losses = [epoch.val_loss for epoch in self._runs.bridge.history.epochs]
@@ -123,33 +118,6 @@ class RunsPresenter(QObject):
 
     def _on_renamed(self, folder: Path, name: str) -> None:
         self._change(lambda _progress, _cancel: rename_run(folder, checked_name(name)))
-
-    def _on_delete_requested(self, runs: list[RunSummary]) -> None:
-        if self._question is not None or not runs:
-            return
-        self._to_delete = runs
-        self._question = DeletionQuestion(runs, self._view.window())
-        self._question.finished.connect(self._on_delete_answered)
-        self._question.open()
-
-    def _on_delete_answered(self, _result: int) -> None:
-        question, self._question = self._question, None
-        runs, self._to_delete = self._to_delete, []
-        if question is None:
-            return
-        is_agreed = question.is_agreed()
-        question.deleteLater()
-        if not is_agreed:
-            return
-        shown = next((run for run in runs if run.folder == self._runs.runs.folder), None)
-        training = shown if self._runs.bridge.is_running else None  # the queue has begun it meanwhile
-        folders = [run.folder for run in runs if run is not training]
-        if folders:
-            if shown is not None and training is None:
-                self._runs.close_run()
-            self._change(lambda _progress, _cancel: delete_runs(folders))
-        if training is not None:
-            self._notices.notify(TOPIC, training_text(training), "warning")
 
     def _change(self, work: Work) -> None:
         task = BackgroundTask(work, self)

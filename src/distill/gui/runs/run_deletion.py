@@ -1,21 +1,83 @@
-"""Asks whether runs are to be deleted, and moves them to the trash."""
+"""Deletes runs: asks whether they are to be deleted, and moves them to the trash."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import QCoreApplication, QObject, Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from distill.errors import RunFolderError
+from distill.gui.background.background_tasks import Work
 from distill.gui.desktop.system_trash import move_to_trash
+from distill.gui.runs.panel import RunsPanel
+from distill.gui.training.presenter import TrainingPresenter
+from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.plain_text import readable
 from distill.runs.run_owner import is_locked
 from distill.runs.summary import RunSummary
 
 translate = QCoreApplication.translate
 
+#: Topic of the notices about the list of runs.
+TOPIC = "runs"
+
 #: Runs that are named in a question about them.
 NAMED = 5
+
+
+class RunDeletion(QObject):
+    """Moves runs to the trash for the list, once the user has confirmed it.
+
+    Parameters
+    ----------
+    panel
+        Whose list requests it.
+    runs
+        What knows the run that is shown, and closes it.
+    change
+        Carries a change of the folder of runs out in the background.
+    """
+
+    def __init__(
+        self,
+        panel: RunsPanel,
+        runs: TrainingPresenter,
+        change: Callable[[Work], None],
+        notices: NoticeBar,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._panel, self._runs, self._change, self._notices = panel, runs, change, notices
+        self._question: DeletionQuestion | None = None
+        self._runs_to_delete: list[RunSummary] = []
+        panel.delete_requested.connect(self._on_delete_requested)
+
+    def _on_delete_requested(self, runs: list[RunSummary]) -> None:
+        if self._question is not None or not runs:
+            return
+        self._runs_to_delete = runs
+        self._question = DeletionQuestion(runs, self._panel.window())
+        self._question.finished.connect(self._on_delete_answered)
+        self._question.open()
+
+    def _on_delete_answered(self, _result: int) -> None:
+        question, self._question = self._question, None
+        runs_to_delete, self._runs_to_delete = self._runs_to_delete, []
+        if question is None:
+            return
+        is_agreed = question.is_agreed()
+        question.deleteLater()
+        if not is_agreed:
+            return
+        shown_run = next((run for run in runs_to_delete if run.folder == self._runs.runs.folder), None)
+        running_run = shown_run if self._runs.bridge.is_running else None  # the queue has begun it meanwhile
+        folders = [run.folder for run in runs_to_delete if run is not running_run]
+        if folders:
+            if shown_run is not None and running_run is None:
+                self._runs.close_run()
+            self._change(lambda _progress, _cancel: delete_runs(folders))
+        if running_run is not None:
+            self._notices.notify(TOPIC, training_text(running_run), "warning")
 
 
 class DeletionQuestion(QMessageBox):

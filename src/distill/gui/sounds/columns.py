@@ -187,8 +187,8 @@ class SoundColumns(QObject):
     def _heading(self, column: Column, role: Qt.ItemDataRole = Qt.ItemDataRole.DisplayRole) -> str:
         return str(self._view.model().headerData(column, Qt.Orientation.Horizontal, role))
 
-    def _on_menu_requested(self, at: QPoint) -> None:
+    def _on_menu_requested(self, position: QPoint) -> None:
         header = self._view.horizontalHeader()
         menu = self.make_menu(header)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.popup(header.mapToGlobal(at))
+        menu.popup(header.mapToGlobal(position))

@@ -38,10 +38,10 @@ class SoundModel(QAbstractTableModel):
     def __init__(self) -> None:
         super().__init__()
         self._rows: list[SoundRow] = []
-        self._number: dict[Path, int] = {}
+        self._row_numbers: dict[Path, int] = {}
         self._short_names: dict[str, str] = {}
-        self._order: list[int] = []  # numbers of the rows from top to bottom, and where each row is
-        self._position: list[int] = []
+        self._row_order: list[int] = []  # numbers of the rows from top to bottom, and where each row is
+        self._row_positions: list[int] = []
         self._sorting: tuple[int, Qt.SortOrder] = (Column.NAME, Qt.SortOrder.AscendingOrder)
         self._headings, self._heading_tips = headings(), heading_tips()
 
@@ -52,25 +52,25 @@ class SoundModel(QAbstractTableModel):
 
     def shown_row(self, position: int) -> SoundRow:
         """Return the row at a position, counted from the top."""
-        return self._rows[self._order[position]]
+        return self._rows[self._row_order[position]]
 
     def set_sounds(self, entries: Iterable[SoundEntry], skipped: Iterable[SkippedSound]) -> None:
         """Show these sounds and no others; what is known about an unchanged file is kept."""
-        before = {row.entry: row for row in self._rows if row.entry is not None}
+        known_rows = {row.entry: row for row in self._rows if row.entry is not None}
         self.beginResetModel()
-        self._rows = [before.get(entry) or SoundRow(entry.path, entry) for entry in entries]
+        self._rows = [known_rows.get(entry) or SoundRow(entry.path, entry) for entry in entries]
         self._rows += [SoundRow(s.path, None, SoundStatus.SKIPPED, s.reason) for s in skipped]
-        self._number = {row.path: n for n, row in enumerate(self._rows)}
+        self._row_numbers = {row.path: n for n, row in enumerate(self._rows)}
         self._short_names = short_names([row.name for row in self._rows])
-        self._set_order(self._sorted())
+        self._set_row_order(self._sorted_rows())
         self.endResetModel()
 
     def set_checked(self, results: Iterable[CheckedSound]) -> None:
         """Note what decoding has shown."""
-        found = {result.path: result for result in results}
+        checks = {result.path: result for result in results}
 
         def checked(row: SoundRow) -> SoundRow:
-            result = found[row.path]
+            result = checks[row.path]
             if result.reason is None:
                 return replace(
                     row,
@@ -90,8 +90,8 @@ class SoundModel(QAbstractTableModel):
                 is_divided=False,
             )
 
-        is_any_bad = any(result.reason is not None for result in found.values())  # all of its row is pale then
-        self._change(found, checked, *(() if is_any_bad else (Column.STATUS, Column.STATUS)))
+        is_any_skipped = any(result.reason is not None for result in checks.values())  # all of its row is pale then
+        self._change_rows(checks, checked, *(() if is_any_skipped else (Column.STATUS, Column.STATUS)))
 
     def set_overviews(self, overviews: "Mapping[Path, Overview]") -> None:
         """Note how loud sounds are; their waveforms are drawn anew."""
@@ -100,12 +100,12 @@ class SoundModel(QAbstractTableModel):
             overview = overviews[row.path]
             return replace(row, peak_dbfs=overview.peak_dbfs, rms_dbfs=overview.rms_dbfs)
 
-        self._change(overviews, measured, Column.LEVEL, Column.WAVEFORM)
+        self._change_rows(overviews, measured, Column.LEVEL, Column.WAVEFORM)
 
     def set_excluded(self, excluded: Container[Path]) -> None:
         """Note which sounds the user does not want."""
         changing = [row.path for row in self._rows if (row.path in excluded) is not row.is_excluded]
-        self._change(changing, lambda row: replace(row, is_excluded=not row.is_excluded))
+        self._change_rows(changing, lambda row: replace(row, is_excluded=not row.is_excluded))
 
     def set_held_out(self, held_out: Container[Path] | None, divided: Container[Path] = ()) -> None:
         """Note which sounds the next training will hold out; None while that is not certain.
@@ -123,7 +123,7 @@ class SoundModel(QAbstractTableModel):
             return replace(row, is_held_out=is_held_out, is_divided=is_divided)
 
         changing = [row.path for row in self._rows if split(row) != (row.is_held_out, row.is_divided)]
-        self._change(changing, noted, Column.STATUS, Column.STATUS)
+        self._change_rows(changing, noted, Column.STATUS, Column.STATUS)
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Put the rows in order; equal ones stay as they came.
@@ -132,28 +132,29 @@ class SoundModel(QAbstractTableModel):
         interpreter each time while sounds are being decoded: a third of a second for 500 sounds.
         """
         self._sorting = (column, order)
-        wanted = self._sorted()
-        if wanted == self._order:
+        sorted_rows = self._sorted_rows()
+        if sorted_rows == self._row_order:
             return
         self.layoutAboutToBeChanged.emit()
         before = self.persistentIndexList()
-        numbers = [self._order[index.row()] for index in before]
-        self._set_order(wanted)
-        after = [self.index(self._position[n], index.column()) for n, index in zip(numbers, before, strict=True)]
+        numbers = [self._row_order[index.row()] for index in before]
+        self._set_row_order(sorted_rows)
+        rows = zip(numbers, before, strict=True)
+        after = [self.index(self._row_positions[number], index.column()) for number, index in rows]
         self.changePersistentIndexList(before, after)
         self.layoutChanged.emit()
 
-    def _sorted(self) -> list[int]:
+    def _sorted_rows(self) -> list[int]:
         column, order = self._sorting
         keys = [sort_key(row, column) for row in self._rows]
         return sorted(range(len(keys)), key=keys.__getitem__, reverse=order is Qt.SortOrder.DescendingOrder)
 
-    def _set_order(self, order: list[int]) -> None:
-        self._order, self._position = order, [0] * len(order)
-        for position, number in enumerate(order):
-            self._position[number] = position
+    def _set_row_order(self, order: list[int]) -> None:
+        self._row_order, self._row_positions = order, [0] * len(order)
+        for position, row_number in enumerate(order):
+            self._row_positions[row_number] = position
 
-    def _change(
+    def _change_rows(
         self,
         paths: Iterable[Path],
         change: Callable[[SoundRow], SoundRow],
@@ -163,16 +164,16 @@ class SoundModel(QAbstractTableModel):
         """Change the rows of some sounds, as far as these columns show it."""
         positions = []
         for path in paths:
-            number = self._number.get(path)
-            if number is not None and (changed := change(self._rows[number])) != self._rows[number]:
-                self._rows[number] = changed
-                positions.append(self._position[number])
+            row_number = self._row_numbers.get(path)
+            if row_number is not None and (changed_row := change(self._rows[row_number])) != self._rows[row_number]:
+                self._rows[row_number] = changed_row
+                positions.append(self._row_positions[row_number])
         # One signal for a batch: a signal a row makes the view work again and again.  But one for all rows between two
         # that are far apart would make it look at all of these.
-        parts = [positions] if len(positions) > _FEW_ROWS else [[position] for position in positions]
-        for part in parts:
-            if part:
-                self.dataChanged.emit(self.index(min(part), first), self.index(max(part), last))
+        batches = [positions] if len(positions) > _FEW_ROWS else [[position] for position in positions]
+        for batch in batches:
+            if batch:
+                self.dataChanged.emit(self.index(min(batch), first), self.index(max(batch), last))
         if positions and first <= self._sorting[0] <= last:
             self.sort(*self._sorting)
 
@@ -226,10 +227,10 @@ class SoundModel(QAbstractTableModel):
         if role == ROW_ROLE:
             return row
         if role == CELL_ROLE:
-            return self._painted(row, column), cell_color(row, column), alignment(column)
-        return self._more(row, column, role)
+            return self._painted_text(row, column), cell_color(row, column), alignment(column)
+        return self._data_of_other_role(row, column, role)
 
-    def _more(self, row: SoundRow, column: int, role: int) -> Any:
+    def _data_of_other_role(self, row: SoundRow, column: int, role: int) -> Any:
         if role == Qt.ItemDataRole.ToolTipRole:
             return cell_tip(row, column)
         if role == Qt.ItemDataRole.CheckStateRole and column == Column.NAME:
@@ -238,7 +239,7 @@ class SoundModel(QAbstractTableModel):
             return f"{row.name}, {status_text(row)}"
         return None
 
-    def _painted(self, row: SoundRow, column: int) -> str:
+    def _painted_text(self, row: SoundRow, column: int) -> str:
         """Return the text that is painted: short names, and a status only where it is an exception."""
         if column == Column.NAME:
             return self._short_names.get(row.name, row.name)

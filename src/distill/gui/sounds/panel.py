@@ -87,7 +87,7 @@ class SoundsPanel(Panel):
         self._buttons = self._make_buttons()
         self.body.addLayout(self._buttons)
         self.body.addStretch(0)
-        self._checking, self._busy = "", ""
+        self._busy = ""
         self._trained_on: frozenset[Path] | None = None  # what was wanted when the training under way began
         self._overviews: dict[Path, Overview] = {}
         self._batch = QTimer(self, interval=BATCH_MILLISECONDS, singleShot=True)
@@ -209,7 +209,8 @@ class SoundsPanel(Panel):
 
     def show_scan(self, result: ScanResult, excluded: Container[Path] = ()) -> None:
         """List what was found; the row under the cursor stays the one."""
-        self._checking = self._busy = ""
+        self._busy = ""
+        self._totals.note_check(0, 0)
         current = self.view.currentIndex().data(ROW_ROLE)
         self.table.set_sounds(result.entries, result.skipped)
         self.table.set_excluded(excluded)
@@ -239,7 +240,7 @@ class SoundsPanel(Panel):
 
     def show_progress(self, done: int, total: int) -> None:
         """Show the progress of checking."""
-        self._checking = self.tr("checking {0} of {1}").format(done, total) if done < total else ""
+        self._totals.note_check(done, total)
         self._on_rows_changed()
 
     def show_training(self, is_training: bool) -> None:
@@ -346,7 +347,7 @@ class SoundsPanel(Panel):
         rows = self.table.rows
         self.detail.setText(self._busy or self._totals.files_and_length(rows))
         is_for_next_run = self._trained_on is not None and self._trained_on != self._wanted()
-        self._totals.show_totals(rows, self._filtered.rowCount(), is_for_next_run, self._checking)
+        self._totals.show_totals(rows, self._filtered.rowCount(), is_for_next_run)
 
     def _draw_icons(self) -> None:
         current = theme.colors()

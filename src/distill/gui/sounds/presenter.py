@@ -17,8 +17,8 @@ from distill.config.training import TrainingConfig
 from distill.gui.background.background_tasks import BackgroundTask
 from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.desktop.show_in_folder import reveal
+from distill.gui.sounds.background_scan import BackgroundScan, Scan
 from distill.gui.sounds.panel import SoundsPanel
-from distill.gui.sounds.sound_loader import Scan, SoundLoader
 from distill.gui.sounds.sound_row import CheckedSound, SoundStatus
 from distill.gui.sounds.split_finder import SplitFinder
 from distill.gui.sounds.training_set_warnings import TrainingSetWarnings
@@ -34,7 +34,7 @@ SETTLED_MILLISECONDS = 500
 
 
 class SoundsPresenter(QObject, WindowPart):
-    """Carries out what the panel requests, and shows there what the loader finds."""
+    """Carries out what the panel requests, and shows there what the scan finds."""
 
     #: The sounds to train on are different.
     sounds_changed = Signal()
@@ -48,12 +48,12 @@ class SoundsPresenter(QObject, WindowPart):
     def __init__(self, browser: SoundsPanel, notices: NoticeBar, parent: QObject) -> None:
         super().__init__(parent)
         self._browser = browser
-        self.loader = SoundLoader(self)
+        self.scanner = BackgroundScan(self)
         self.exclusions = Exclusions(self)
         self._scan: Scan | None = None
-        self._before: Choice | None = None  # what is listed again if the new roots hold no sounds
+        self._choice_before: Choice | None = None  # what is listed again if the new roots hold no sounds
         self._folders: frozenset[Path] = frozenset()  # those of them that are folders
-        self._demo: BackgroundTask | None = None  # generates the demo sounds, which are then listed
+        self._making_demo: BackgroundTask | None = None  # generates the demo sounds, which are then listed
         self._starts = StartFolders(self)
         self._warnings = TrainingSetWarnings(notices)
         defaults = TrainingConfig()
@@ -73,11 +73,11 @@ class SoundsPresenter(QObject, WindowPart):
         browser.adding_requested.connect(self.choose_added_folder)
         browser.removal_requested.connect(self.exclusions.remove)
         browser.demo_requested.connect(self.use_demo_sounds)
-        self.loader.scan_started.connect(browser.show_scanning)
-        self.loader.scan_finished.connect(self._on_scanned)
-        self.loader.failed.connect(self._on_failed)
-        self.loader.sounds_checked.connect(self._on_checked)
-        self.loader.sounds_check_progressed.connect(browser.show_progress)
+        self.scanner.scan_started.connect(browser.show_scanning)
+        self.scanner.scan_finished.connect(self._on_scanned)
+        self.scanner.failed.connect(self._on_failed)
+        self.scanner.sounds_checked.connect(self._on_checked)
+        self.scanner.sounds_check_progressed.connect(browser.show_progress)
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -143,21 +143,22 @@ class SoundsPresenter(QObject, WindowPart):
 
         Folders without sounds change nothing: the list stays as it was.
         """
-        new = tuple(dict.fromkeys(path.absolute() for path in roots))
+        new_roots = tuple(dict.fromkeys(path.absolute() for path in roots))
         self._forget_demo()
         self._warnings.forget_empty()
-        if self._before is None and set(new) != set(self.roots):  # otherwise the search for others is still under way
-            self._before = self.exclusions.choice
-        self._load(new)
+        are_others = set(new_roots) != set(self.roots)
+        if are_others and self._choice_before is None:  # otherwise the search for others is still under way
+            self._choice_before = self.exclusions.choice
+        self._load(new_roots)
 
     def add(self, roots: Sequence[Path]) -> None:
         """List these files and folders too; undo takes them off again.  What is listed already is searched anew."""
-        new, before = [path.absolute() for path in roots], self.exclusions.choice
+        new_roots, before = [path.absolute() for path in roots], self.exclusions.choice
         if not self.roots:
-            self.show(new)
+            self.show(new_roots)
             return
         self._forget_demo()
-        self.exclusions.add(new)
+        self.exclusions.add(new_roots)
         if self.exclusions.choice is before:
             self._load(self.roots)
 
@@ -167,12 +168,12 @@ class SoundsPresenter(QObject, WindowPart):
 
     def _read(self, roots: Sequence[Path], is_restored: bool = False, removed: frozenset[Path] | None = None) -> None:
         self.exclusions.set_roots(roots, removed)
-        self.loader.load(self.roots, drops_missing=is_restored)
+        self.scanner.load(self.roots, drops_missing=is_restored)
 
     def _on_listing_changed(self) -> None:
         """Follow adding, removing, and their undo."""
         self._settling.start()
-        if self._scan is not None and self._scan.requested == self.roots and not self.loader.is_busy:
+        if self._scan is not None and self._scan.requested == self.roots and not self.scanner.is_busy:
             self._show_scan(self._scan)
         elif self.roots:
             self._load(self.roots)
@@ -196,10 +197,10 @@ class SoundsPresenter(QObject, WindowPart):
 
     def use_demo_sounds(self) -> None:
         """Generate the demo sounds, unless they exist, and list them."""
-        if self._demo is not None:
+        if self._making_demo is not None:
             return
         self._browser.show_busy(self.tr("Generating the demo sounds…"))
-        self._demo = task = BackgroundTask(lambda _progress, _cancel: write_demo_sounds(), self)
+        self._making_demo = task = BackgroundTask(lambda _progress, _cancel: write_demo_sounds(), self)
         task.succeeded.connect(self._on_demo_made)
         task.failed.connect(self._on_failed)
         task.ended.connect(self._on_demo_ended)
@@ -207,13 +208,13 @@ class SoundsPresenter(QObject, WindowPart):
 
     def _forget_demo(self) -> None:
         """List no demo sounds when they are ready: the user has chosen others."""
-        if self._demo is not None:
-            self._demo.cancel()
-            self._demo = None
+        if self._making_demo is not None:
+            self._making_demo.cancel()
+            self._making_demo = None
 
     def _on_demo_ended(self) -> None:
-        self._demo = None
-        if not self.loader.is_busy:  # it has failed
+        self._making_demo = None
+        if not self.scanner.is_busy:  # it has failed
             self._browser.show_busy("")
 
     def show_changes(self, changes: Mapping[str, Any]) -> None:
@@ -239,36 +240,36 @@ class SoundsPresenter(QObject, WindowPart):
         self._browser.show_busy("")
         self._warnings.report_error(error)
 
-    def _on_scanned(self, found: Scan) -> None:
-        before, self._before = self._before, None
-        is_empty = not found.result.entries and not found.result.skipped
+    def _on_scanned(self, scan: Scan) -> None:
+        before, self._choice_before = self._choice_before, None
+        is_empty = not scan.result.entries and not scan.result.skipped
         if is_empty and before is not None and before.roots:
             self._read(before.roots, removed=before.removed)  # the notices of the list still hold
         else:
-            self._show_scan(found)
-        if is_empty and found.requested and not found.drops_missing:
+            self._show_scan(scan)
+        if is_empty and scan.requested and not scan.drops_missing:
             self._warnings.report_empty()
             return
-        if found.folders and not is_empty:
-            self.folders_shown.emit(list(found.folders))
+        if scan.folders and not is_empty:
+            self.folders_shown.emit(list(scan.folders))
         if before is not None and not set(before.roots) & set(self.roots):
             self.replaced.emit()
 
-    def _show_scan(self, found: Scan) -> None:
+    def _show_scan(self, scan: Scan) -> None:
         """List what a scan has found, without the removed files."""
-        self._scan, self._folders = found, frozenset(found.folders)
-        if found.drops_missing:
-            self.exclusions.set_roots(found.roots)
+        self._scan, self._folders = scan, frozenset(scan.folders)
+        if scan.drops_missing:
+            self.exclusions.set_roots(scan.roots)
         for root in {*self.roots[:1], *self.roots[-1:]}:  # where the choice of another folder starts
             self._starts.look(self._folder_of(root))
         removed = self.exclusions.choice.removed
         result = ScanResult(
-            tuple(entry for entry in found.result.entries if entry.path not in removed),
-            tuple(skipped for skipped in found.result.skipped if skipped.path not in removed),
+            tuple(entry for entry in scan.result.entries if entry.path not in removed),
+            tuple(skipped for skipped in scan.result.skipped if skipped.path not in removed),
         )
         self._browser.show_scan(result, self.exclusions.paths)
         rows = self._browser.table.rows  # a sound that was removed and has come back is not checked yet
-        self.loader.check(row.entry for row in rows if row.status is SoundStatus.LISTED and row.entry is not None)
+        self.scanner.check(row.entry for row in rows if row.status is SoundStatus.LISTED and row.entry is not None)
         self._update_split()
         self._warnings.report_skipped(self._browser.skipped())
         self.sounds_changed.emit()
@@ -298,12 +299,12 @@ class SoundsPresenter(QObject, WindowPart):
             self._browser.show_held_out(None)
             return
         fixes = self.fixes()
-        wanted = (
+        split_inputs = (
             *((row.path, row.content_hash) for row in usable), self._share, self._chunk_seconds, self._known,
             *fixes.items(),
         )  # fmt: skip
-        if wanted != self._split_of:
-            self._split_of = wanted
+        if split_inputs != self._split_of:
+            self._split_of = split_inputs
             self._browser.show_held_out(None)
             self.splitting.start([row.path for row in usable], self._share, self._chunk_seconds, self._known, fixes)
 

@@ -55,8 +55,8 @@ class SplitFinder(QObject):
             What is changed in sounds when they are read.
         """
         self.cancel()
-        wanted = _Wanted(tuple(files), share, chunk_seconds, known, dict(fixes or {}))
-        task = BackgroundTask(lambda _progress, cancel: _split(wanted, cancel), self)
+        request = _SplitRequest(tuple(files), share, chunk_seconds, known, dict(fixes or {}))
+        task = BackgroundTask(lambda _progress, cancel: _split(request, cancel), self)
         task.succeeded.connect(self.found)
         task.ended.connect(lambda: self._on_ended(task))
         self._task = task
@@ -74,7 +74,7 @@ class SplitFinder(QObject):
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _SplitRequest:
     files: tuple[Path, ...]
     share: float
     chunk_seconds: float
@@ -82,26 +82,26 @@ class _Wanted:
     fixes: Mapping[Path, SoundFix]
 
 
-def _split(wanted: _Wanted, cancel: threading.Event) -> SplitFiles | None:
+def _split(request: _SplitRequest, cancel: threading.Event) -> SplitFiles | None:
     cache = SoundCache()
     fixes = {}
     sounds: list[CachedSound] = []
     with suppress(Cancelled):
-        for path, fix in wanted.fixes.items():
+        for path, fix in request.fixes.items():
             with suppress(SoundError):
                 fixes[cache.content_hash(path, cancel)] = fix
         cache = SoundCache(fixes=fixes)
-        for path in wanted.files:
+        for path in request.files:
             with suppress(SoundError):  # the file was removed just now; the training leaves it out as well
                 sounds.append(cache.get(path, cancel))
     if not sounds:
         return None
     try:
-        chunk = round(wanted.chunk_seconds * SAMPLE_RATE)
-        if wanted.known is None:
-            train, held = split_sounds(sounds, wanted.share, chunk)
+        chunk_samples = round(request.chunk_seconds * SAMPLE_RATE)
+        if request.known is None:
+            training_sounds, held_out_sounds = split_sounds(sounds, request.share, chunk_samples)
         else:
-            train, held = split_with(wanted.known, sounds, wanted.share, chunk)
+            training_sounds, held_out_sounds = split_with(request.known, sounds, request.share, chunk_samples)
     except ValueError:
         return None
-    return SplitFiles.of(train, held)
+    return SplitFiles.of(training_sounds, held_out_sounds)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QLabel
 
 from distill.gui.sounds.sound_row import SoundRow, SoundStatus
@@ -17,6 +18,7 @@ class TotalsLine(QLabel):
         self.setAccessibleIdentifier("soundSummary")
         self.setWordWrap(True)
         self.hide()
+        self._check_progress = ""
 
     def files_and_length(self, rows: Sequence[SoundRow]) -> str:
         """Return the number and the length of the sounds to train on; nothing where none are listed."""
@@ -25,7 +27,12 @@ class TotalsLine(QLabel):
         seconds = sum(row.entry.duration_s for row in usable if row.entry is not None)
         return f"{count} · {format_length(seconds)}" if rows else ""
 
-    def show_totals(self, rows: Sequence[SoundRow], shown: int, is_for_next_run: bool, checking: str) -> None:
+    def note_check(self, done: int, total: int) -> None:
+        """Take how many of the sounds have been decoded; the next `show_totals` says so until it is all of them."""
+        text = QCoreApplication.translate("SoundsPanel", "checking {0} of {1}")
+        self._check_progress = text.format(done, total) if done < total else ""
+
+    def show_totals(self, rows: Sequence[SoundRow], shown: int, is_for_next_run: bool) -> None:
         """Count the sounds.
 
         Parameters
@@ -36,8 +43,6 @@ class TotalsLine(QLabel):
             How many of them the filter shows.
         is_for_next_run
             Whether the choice has changed since the training under way began.
-        checking
-            How far the sounds have been checked, or nothing.
         """
         usable = [row for row in rows if row.is_usable]
         parts = self._split_parts(usable)
@@ -53,8 +58,8 @@ class TotalsLine(QLabel):
             parts.append(self.tr("{0} skipped").format(skipped))
         if shown < len(rows):
             parts.append(self.tr("{0} of {1} shown").format(shown, len(rows)))
-        if checking:
-            parts.append(checking)
+        if self._check_progress:
+            parts.append(self._check_progress)
         self.setText(" · ".join(parts))
         self.setVisible(bool(rows))  # also while it is empty: the list below must not move
 

@@ -67,16 +67,16 @@ class Exclusions(QObject):
 
     def fix(self, fixes: Mapping[Path, SoundFix], is_wanted: bool, title: str) -> None:
         """Choose fixes, or take them back: one undo step, none if nothing changes."""
-        after, chosen = set(self.choice.excluded), dict(self.choice.fixes)
+        excluded, chosen_fixes = set(self.choice.excluded), dict(self.choice.fixes)
         for path, fix in fixes.items():
-            known = chosen.pop(path, SoundFix())
-            merged = known | fix if is_wanted else known.without(fix)
-            if merged != SoundFix():
-                chosen[path] = merged
+            chosen_fix = chosen_fixes.pop(path, SoundFix())
+            merged_fix = chosen_fix | fix if is_wanted else chosen_fix.without(fix)
+            if merged_fix != SoundFix():
+                chosen_fixes[path] = merged_fix
             if fix.leaves_out:
-                (after.add if is_wanted else after.discard)(path)
+                (excluded.add if is_wanted else excluded.discard)(path)
         text = (self.tr("Fix: {0}") if is_wanted else self.tr("Undo Fix: {0}")).format(title)
-        choice = replace(self.choice, excluded=frozenset(after), fixes=chosen)
+        choice = replace(self.choice, excluded=frozenset(excluded), fixes=chosen_fixes)
         if choice != self.choice:
             self._push(text, choice)
 
@@ -101,38 +101,38 @@ class Exclusions(QObject):
         removed
             Files that are removed from the list; None for those of now, unless all of ``roots`` are others.
         """
-        new, before = tuple(roots), self.choice.roots
-        if not set(before) <= set(new):  # undo must not act on what is not listed any more
+        new_roots, old_roots = tuple(roots), self.choice.roots
+        if not set(old_roots) <= set(new_roots):  # undo must not act on what is not listed any more
             self.undo_stack.clear()
         if removed is None:
-            is_other = bool(before) and not set(new) & set(before)
-            removed = frozenset() if is_other else self.choice.removed
-        self.choice = replace(self.choice, roots=new, removed=removed)
+            are_all_others = bool(old_roots) and not set(new_roots) & set(old_roots)
+            removed = frozenset() if are_all_others else self.choice.removed
+        self.choice = replace(self.choice, roots=new_roots, removed=removed)
 
     def choose(self, paths: Iterable[Path], excluded: bool) -> None:
         """Exclude files, or include them again: one undo step, none if nothing changes."""
-        wanted, before = frozenset(paths), self.choice.excluded
-        changing = wanted - before if excluded else wanted & before
+        requested, excluded_before = frozenset(paths), self.choice.excluded
+        changing = requested - excluded_before if excluded else requested & excluded_before
         if changing:
-            after = before | changing if excluded else before - changing
-            self._push(_text(self, changing, excluded), replace(self.choice, excluded=after))
+            excluded_after = excluded_before | changing if excluded else excluded_before - changing
+            self._push(_exclusion_text(self, changing, excluded), replace(self.choice, excluded=excluded_after))
 
     def add(self, roots: Sequence[Path]) -> None:
         """Add files and folders to the list: one undo step.  Removed files among them come back."""
-        new = tuple(dict.fromkeys([*self.choice.roots, *roots]))
+        all_roots = tuple(dict.fromkeys([*self.choice.roots, *roots]))
         removed = frozenset(p for p in self.choice.removed if not any(p == r or r in p.parents for r in roots))
-        if new == self.choice.roots and removed == self.choice.removed:
+        if all_roots == self.choice.roots and removed == self.choice.removed:
             return
         text = self.tr("Add {0}").format(in_menu(roots[0].name))
-        self._push(text, replace(self.choice, roots=new, removed=removed))
+        self._push(text, replace(self.choice, roots=all_roots, removed=removed))
 
     def remove(self, paths: Iterable[Path]) -> None:
         """Remove files from the list: one undo step.  The files themselves are not touched."""
-        gone = frozenset(paths)
-        if gone:
-            one = self.tr("Remove {0}").format(in_menu(next(iter(gone)).name))
-            text = one if len(gone) == 1 else self.tr("Remove {0} Sounds from the List").format(len(gone))
-            self._push(text, replace(self.choice, removed=self.choice.removed | gone))
+        removing = frozenset(paths)
+        if removing:
+            one = self.tr("Remove {0}").format(in_menu(next(iter(removing)).name))
+            text = one if len(removing) == 1 else self.tr("Remove {0} Sounds from the List").format(len(removing))
+            self._push(text, replace(self.choice, removed=self.choice.removed | removing))
 
     def replace(self, choice: Choice) -> None:
         """Put another choice in place of the present one."""
@@ -143,26 +143,26 @@ class Exclusions(QObject):
             self.changed.emit()
 
     def _push(self, text: str, after: Choice) -> None:
-        self.undo_stack.push(_Change(text, self.replace, self.choice, after))
+        self.undo_stack.push(_ChoiceChange(text, self.replace, self.choice, after))
 
 
-class _Change(QUndoCommand):
+class _ChoiceChange(QUndoCommand):
     """Puts one choice in place of another."""
 
     def __init__(self, text: str, apply: Callable[[Choice], None], before: Choice, after: Choice) -> None:
         super().__init__(text)
-        self._apply, self._before, self._after = apply, before, after
+        self._apply, self._choice_before, self._choice_after = apply, before, after
 
     def redo(self) -> None:
         """Apply the change."""
-        self._apply(self._after)
+        self._apply(self._choice_after)
 
     def undo(self) -> None:
         """Take the change back."""
-        self._apply(self._before)
+        self._apply(self._choice_before)
 
 
-def _text(exclusions: Exclusions, paths: frozenset[Path], excluded: bool) -> str:
+def _exclusion_text(exclusions: Exclusions, paths: frozenset[Path], excluded: bool) -> str:
     """Return the text that follows "Undo" in the menu."""
     if len(paths) == 1:
         text = exclusions.tr("Exclude {0}") if excluded else exclusions.tr("Include {0}")

@@ -310,12 +310,12 @@ class SoundView(FocusFrame, QTableView):
             super().mouseReleaseEvent(event)
         self._is_on_box = False
 
-    def _row_of_box(self, at: QPoint) -> SoundRow | None:
-        index = self.indexAt(at)
+    def _row_of_box(self, position: QPoint) -> SoundRow | None:
+        index = self.indexAt(position)
         if not index.isValid() or not index.flags() & Qt.ItemFlag.ItemIsUserCheckable:
             return None
         option = QStyleOptionViewItem()
         self.initViewItemOption(option)
         option.rect = self.visualRect(index)
         row: SoundRow = index.data(ROW_ROLE)
-        return row if at.x() <= self._names.box(option, index).right() + 3 else None
+        return row if position.x() <= self._names.box(option, index).right() + 3 else None

@@ -18,7 +18,13 @@ from PySide6.QtWidgets import (
 )
 
 from distill.config.family_catalog import family_info
-from distill.config.setting_fields import grouped_settings, setting_fields, setting_value, with_settings
+from distill.config.setting_fields import (
+    changed_settings,
+    grouped_settings,
+    setting_fields,
+    setting_value,
+    with_settings,
+)
 from distill.config.training import AnyConfig, RunConfig
 from distill.errors import ConfigurationError
 from distill.gui.training.setting_row import SettingGroup, SettingRow
@@ -52,7 +58,7 @@ class SettingsPanel(Panel):
         self._changes: dict[str, Any] = {}
         self._run: AnyConfig | None = None
         self._run_base: AnyConfig | None = None
-        self._names: tuple[str, ...] = ()
+        self._built_settings: tuple[str, ...] = ()  # family and names of the settings that the form has
         self.rows: dict[str, SettingRow] = {}
         self._groups: list[SettingGroup] = []
         self.next_button, self.run_button = self._make_switch()
@@ -78,10 +84,7 @@ class SettingsPanel(Panel):
     @property
     def changed_names(self) -> tuple[str, ...]:
         """Names of the settings of the next run that differ from the preset's."""
-        if self._base is None:
-            return ()
-        base = self._base
-        return tuple(name for name, value in self._changes.items() if value != setting_value(base, name))
+        return () if self._base is None else tuple(changed_settings(self._base, self._changes))
 
     def show_next(self, base: AnyConfig, changes: Mapping[str, Any]) -> None:
         """Take on what the next run is trained with: what the preset says, and what differs."""
@@ -114,31 +117,31 @@ class SettingsPanel(Panel):
         super().keyPressEvent(event)
 
     def _show(self) -> None:
-        of_run = self.run_button.isChecked() and self._run is not None
-        base = self._run_base if of_run else self._base
+        shows_run = self.run_button.isChecked() and self._run is not None
+        base = self._run_base if shows_run else self._base
         if base is None or not self.isVisible():
             return
-        config = self._run if of_run and self._run is not None else with_settings(base, self._changes)
+        config = self._run if shows_run and self._run is not None else with_settings(base, self._changes)
         self._build(config)
         for name, row in self.rows.items():
-            row.show_value(setting_value(config, name), setting_value(base, name), of_run)
-        self.reset_all.setVisible(not of_run)
+            row.show_value(setting_value(config, name), setting_value(base, name), shows_run)
+        self.reset_all.setVisible(not shows_run)
         self.reset_all.setEnabled(bool(self.changed_names))
-        self.reuse.setVisible(of_run)
-        self.origin.setVisible(not of_run)
+        self.reuse.setVisible(shows_run)
+        self.origin.setVisible(not shows_run)
 
     def _build(self, config: AnyConfig) -> None:
         """Make the form anew where another family has other settings."""
-        found = [field for field in setting_fields(config) if field.name not in MAIN_SETTINGS]
-        names = (config.family, *(field.name for field in found))
-        if names == self._names:
+        advanced_fields = [field for field in setting_fields(config) if field.name not in MAIN_SETTINGS]
+        settings_to_build = (config.family, *(field.name for field in advanced_fields))
+        if settings_to_build == self._built_settings:
             return
-        self._names = names
+        self._built_settings = settings_to_build
         for group in self._groups:
             self.area.column.removeWidget(group)
             group.hide()
             group.deleteLater()
-        titled = grouped_settings(found, family_info(config.family).label, self.tr("Training"), RunConfig)
+        titled = grouped_settings(advanced_fields, family_info(config.family).label, self.tr("Training"), RunConfig)
         self._groups = [SettingGroup(title, fields) for title, fields in titled.items()]
         self.rows = {row.field.name: row for group in self._groups for row in group.rows}
         for number, group in enumerate(self._groups):

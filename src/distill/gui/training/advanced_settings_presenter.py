@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal
 
 from distill.config.factory import make_config
 from distill.config.family_catalog import FAMILIES, family_info
-from distill.config.setting_fields import setting_fields, setting_value, with_settings
+from distill.config.setting_fields import changed_settings, setting_fields, setting_value, with_settings
 from distill.config.training import AnyConfig
 from distill.errors import ConfigurationError
 from distill.gui.training.advanced_settings_panel import MAIN_SETTINGS, SettingsPanel
@@ -29,7 +29,7 @@ class SettingsPresenter(QObject):
         self._controls, self._panel = controls, panel
         self._changes: Changes = {}
         self._sound_count = 0
-        self._run: AnyConfig | None = None
+        self._run_config: AnyConfig | None = None
         controls.family_chosen.connect(self._update)
         controls.preset.currentIndexChanged.connect(self._update)
         controls.epochs.valueChanged.connect(self._update)
@@ -57,9 +57,9 @@ class SettingsPresenter(QObject):
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take what `to_save` returned; settings that this version does not accept are dropped."""
         for row in FAMILIES:
-            found = saved.get(row.key)
-            if isinstance(found, dict):
-                self._changes[row.key] = _fitting(row.config_type(family=row.key), found)
+            saved_changes = saved.get(row.key)
+            if isinstance(saved_changes, dict):
+                self._changes[row.key] = _accepted_changes(row.config_type(family=row.key), saved_changes)
         self._update()
 
     def show_sound_count(self, count: int) -> None:
@@ -71,12 +71,12 @@ class SettingsPresenter(QObject):
     def show_run(self, run: LoadedRun, is_wanted: bool) -> None:
         """Take the settings of a run, and show them if the user has requested that run."""
         record = run.record
-        asked = replace(record.config, max_epochs=record.epochs_asked)
-        self.show_config(asked, len(record.file_paths) - len(record.skipped), is_wanted)
+        requested_config = replace(record.config, max_epochs=record.epochs_asked)
+        self.show_config(requested_config, len(record.file_paths) - len(record.skipped), is_wanted)
 
     def show_config(self, config: AnyConfig | None, sounds: int = 1, is_wanted: bool = True) -> None:
         """Take the settings of the shown run; None if there is none."""
-        self._run = config
+        self._run_config = config
         if config is None:
             self._panel.show_run(None)
             return
@@ -92,12 +92,13 @@ class SettingsPresenter(QObject):
             controls.family_key, max(1, sound_count), controls.preset_key, controls.epochs.value(), **self.changes
         )
 
-    def _base(self) -> AnyConfig:
+    def _preset_config(self) -> AnyConfig:
+        """Return what the preset says for the next run, without the changes."""
         controls = self._controls
         return make_config(controls.family_key, max(1, self._sound_count), controls.preset_key, controls.epochs.value())
 
     def _update(self) -> None:
-        self._panel.show_next(self._base(), self.changes)
+        self._panel.show_next(self._preset_config(), self.changes)
         self._controls.show_changed(len(self._panel.changed_names))
 
     def _on_changes_made(self, changes: dict[str, Any]) -> None:
@@ -106,27 +107,28 @@ class SettingsPresenter(QObject):
         self.changed.emit()
 
     def _on_reuse_requested(self) -> None:
-        config = self._run
+        config = self._run_config
         if config is None:
             return
         self._controls.choose(config.family, config.preset.value, config.max_epochs)
-        base = self._base()
-        values = {f.name: setting_value(config, f.name) for f in setting_fields(config) if f.name not in MAIN_SETTINGS}
-        self._changes[config.family] = {n: v for n, v in values.items() if v != setting_value(base, n)}
+        base = self._preset_config()
+        names = [field.name for field in setting_fields(config) if field.name not in MAIN_SETTINGS]
+        values = {name: setting_value(config, name) for name in names}
+        self._changes[config.family] = changed_settings(base, values)
         self._panel.show_next_again()
         self._update()
         self.changed.emit()
 
 
-def _fitting(config: AnyConfig, changes: Mapping[str, Any]) -> dict[str, Any]:
+def _accepted_changes(config: AnyConfig, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of the changes that the family's configuration takes."""
     known = {field.name for field in setting_fields(config)} - MAIN_SETTINGS
-    taken: dict[str, Any] = {}
+    accepted: dict[str, Any] = {}
     for name, value in changes.items():
         try:
-            with_settings(family_info(config.family).config_type(family=config.family), {**taken, name: value})
+            with_settings(family_info(config.family).config_type(family=config.family), {**accepted, name: value})
         except (ConfigurationError, TypeError):
             continue
         if name in known:
-            taken[name] = value
-    return taken
+            accepted[name] = value
+    return accepted

@@ -84,7 +84,7 @@ class TrainingControls(Panel):
         self.name = self._make_name()
         self.detail.hide()  # the name has its place
         self.header.insertWidget(1, self.name, 3)
-        self._epoch_seconds: dict[str, float] = {}
+        self._family_speeds: dict[str, float] = {}
         self._sound_count = 0
         fill_family_menu(self.family)
         self._fill_preset()
@@ -105,8 +105,8 @@ class TrainingControls(Panel):
         self.estimate.setObjectName("estimateLine")
         self.estimate.setAccessibleName(self.tr("What the next run will take"))
         self.body.addLayout(self._make_fields())
-        self._origin = self._make_origin()
-        self.body.addWidget(self._origin)
+        self._origin_row = self._make_origin()
+        self.body.addWidget(self._origin_row)
         self.body.addLayout(self._make_button_row())
         self.body.addWidget(self.estimate)
         self.body.addWidget(self.progress)
@@ -115,14 +115,14 @@ class TrainingControls(Panel):
         self._default_epochs = self.epochs.value()
         self._has_sounds = self._can_resume = self._can_finish = self._is_paused = False
         self._has_new_origin = False  # what the next run starts from was chosen since the last run
-        self._is_finishing = self._is_first = False
+        self._is_finishing = self._is_first_epoch = False
         self._focus_went_to: QWidget | None = None
-        self._left = TimeLeft()
-        self._position = self._message = self._enough = self._computing = ""
+        self._time_left = TimeLeft()
+        self._epoch_position = self._status_text = self._enough = self._computing = ""
         self._costs: tuple[str, ...] = ()
         self.propose_name("")
-        self._clock = QTimer(self, interval=1000)
-        self._clock.timeout.connect(self._report_time)
+        self._time_left_timer = QTimer(self, interval=1000)
+        self._time_left_timer.timeout.connect(self._report_time)
         self.family.currentIndexChanged.connect(self._on_family_changed)
         self._on_family_changed()
         self.show_message("")
@@ -150,9 +150,9 @@ class TrainingControls(Panel):
         self._proposed_name = name
         self.name.setPlaceholderText(name or self.tr("Name"))
 
-    def show_speeds(self, epoch_seconds: Mapping[str, float], sound_count: int) -> None:
+    def show_speeds(self, family_speeds: Mapping[str, float], sound_count: int) -> None:
         """Show how long a run takes: by seconds for an epoch and a sound, as measured before, for each family."""
-        self._epoch_seconds, self._sound_count = dict(epoch_seconds), sound_count
+        self._family_speeds, self._sound_count = dict(family_speeds), sound_count
         self._show_families()
 
     def choose(self, family: str, preset: str, epochs: int) -> None:
@@ -170,17 +170,17 @@ class TrainingControls(Panel):
         self._state = state
         self._has_new_origin = self._has_new_origin and state is RunState.IDLE
         if state is RunState.PREPARING:
-            self._left, self._position = TimeLeft(), ""
+            self._time_left, self._epoch_position = TimeLeft(), ""
             self.progress.setRange(0, 0)
             self.show_message(preparing_text())
         elif state is RunState.TRAINING:
             self.progress.setRange(0, TRAINING_PROGRESS_STEPS)
-            self._clock.start()
+            self._time_left_timer.start()
         elif state is RunState.STOPPING:
-            self._clock.stop()
+            self._time_left_timer.stop()
             self.show_message(stopping_text(self._is_finishing))
         else:
-            self._clock.stop()
+            self._time_left_timer.stop()
             self.progress.setRange(0, TRAINING_PROGRESS_STEPS)
         self._update_buttons()
 
@@ -207,7 +207,7 @@ class TrainingControls(Panel):
     def show_origin(self, text: str) -> None:
         """Show what the next run starts from; nothing if empty."""
         self.origin_text.setText(text)
-        self._origin.setVisible(bool(text))
+        self._origin_row.setVisible(bool(text))
         self._has_new_origin = bool(text) and self._state is RunState.IDLE
         self._update_buttons()
         self._report_estimate()
@@ -220,7 +220,7 @@ class TrainingControls(Panel):
         """Show how far the work before the first step is, or that after the last one."""
         if self._state is RunState.STOPPING and not self._is_finishing:
             return
-        self._position = ""  # the clock tells the time left only of epochs
+        self._epoch_position = ""  # the clock tells the time left only of epochs
         is_counted = progress.total > 1
         counts = f" {progress.done}/{progress.total}" if is_counted else ""
         self.progress.setRange(0, progress.total if is_counted else 0)  # 0: busy, without a share
@@ -229,7 +229,7 @@ class TrainingControls(Panel):
         if not is_finishing:
             self.show_message(f"{stage}{counts}…")
             return
-        work, left = f"{stage[:1].lower() + stage[1:]}{counts}", self._left.of_stage(progress)
+        work, left = f"{stage[:1].lower() + stage[1:]}{counts}", self._time_left.of_stage(progress)
         self.show_message(finishing_text(work, left))
 
     def show_position(self, epoch: int, total_epochs: int, share_of_epoch: float, epoch_seconds: float) -> None:
@@ -237,19 +237,19 @@ class TrainingControls(Panel):
 
         ``epoch_seconds`` is how long an epoch's steps take: an estimate of the time left until the first epoch ends.
         """
-        self._is_first = epoch == 0
-        self._left.move(epoch, total_epochs, share_of_epoch, epoch_seconds)
+        self._is_first_epoch = epoch == 0
+        self._time_left.move(epoch, total_epochs, share_of_epoch, epoch_seconds)
         if self._state is RunState.TRAINING:
             self.progress.setRange(0, TRAINING_PROGRESS_STEPS)
             self.progress.setValue(round(TRAINING_PROGRESS_STEPS * (epoch + share_of_epoch) / max(total_epochs, 1)))
-            position = position_text(epoch, total_epochs)
-            if position != self._position:
-                self._position = position
+            epoch_position = position_text(epoch, total_epochs)
+            if epoch_position != self._epoch_position:
+                self._epoch_position = epoch_position
                 self._report_time()
 
     def show_epoch(self, epoch: EpochMetrics | VQEpochMetrics) -> None:
         """Take the time left from a finished epoch."""
-        self._left.end_epoch(epoch)
+        self._time_left.end_epoch(epoch)
         self._report_time()
 
     def show_estimate(self, costs: Sequence[str] = (), enough: str = "", source: str = "") -> None:
@@ -273,22 +273,23 @@ class TrainingControls(Panel):
 
     def show_message(self, text: str) -> None:
         """Show a line under the progress bar."""
-        self._message = readable(text)
+        self._status_text = readable(text)
         self._report_message()
 
     def _report_message(self) -> None:
-        self.eta.setText(self._message or idle_text(self._has_sounds))
+        self.eta.setText(self._status_text or idle_text(self._has_sounds))
         self.eta.setToolTip(plain_tip(self.eta.text(), self._computing) if self._computing else "")
-        self.status_changed.emit("" if self._state is RunState.IDLE else self._message)
+        self.status_changed.emit("" if self._state is RunState.IDLE else self._status_text)
 
     def show_progress(self, share: float) -> None:
         """Show the progress of a run that is not training, from 0 to 1."""
         self.progress.setValue(round(TRAINING_PROGRESS_STEPS * share))
 
     def _report_time(self) -> None:
-        if self._state is not RunState.TRAINING or not self._position:
+        if self._state is not RunState.TRAINING or not self._epoch_position:
             return
-        self.show_message(training_text(self._position, self._left.seconds(), self._left.is_guess, self._is_first))
+        seconds, is_guess = self._time_left.seconds(), self._time_left.is_guess
+        self.show_message(training_text(self._epoch_position, seconds, is_guess, self._is_first_epoch))
 
     def _on_family_changed(self) -> None:
         info = family_info(self.family_key)
@@ -307,9 +308,9 @@ class TrainingControls(Panel):
         )
         can_resume = is_idle and self._can_resume
         focused = QApplication.focusWidget()
-        is_waiting = self._focus_went_to is not None and focused is self._focus_went_to
-        runs = (self.start, self.stop, self.resume, self.finish)
-        had_focus = is_waiting or any(button.hasFocus() for button in runs)
+        is_focus_elsewhere = self._focus_went_to is not None and focused is self._focus_went_to
+        run_buttons = (self.start, self.stop, self.resume, self.finish)
+        had_focus = is_focus_elsewhere or any(button.hasFocus() for button in run_buttons)
         for button, is_on in (
             (self.resume, can_resume),
             (self.start, is_idle and self._has_sounds),
@@ -324,13 +325,13 @@ class TrainingControls(Panel):
         theme.set_style_property(self.stop, "primary", True)
         self.start.setText(self.tr("&Start new") if can_resume else self.tr("&Start"))
         self._order_buttons(is_idle, can_resume, resumes)
-        main = self.stop if not is_idle else self.resume if resumes else self.start
-        if had_focus and main.isEnabled():
-            main.setFocus()
+        main_button = self.stop if not is_idle else self.resume if resumes else self.start
+        if had_focus and main_button.isEnabled():
+            main_button.setFocus()
         # While a checkpoint is written no button can have the focus: Qt gives it to another widget meanwhile.
-        self._focus_went_to = QApplication.focusWidget() if had_focus and not main.isEnabled() else None
+        self._focus_went_to = QApplication.focusWidget() if had_focus and not main_button.isEnabled() else None
         self._report_message()
-        self._origin.setEnabled(is_idle)
+        self._origin_row.setEnabled(is_idle)
         self.family.setEnabled(not self.origin_text.text())  # the model's is kept
 
     def _order_buttons(self, is_idle: bool, can_resume: bool, resumes: bool) -> None:
@@ -338,18 +339,18 @@ class TrainingControls(Panel):
         self.start.setVisible(is_idle)
         self.stop.setVisible(not is_idle)
         self.resume.setVisible(can_resume)
-        first = self.resume if resumes else self.start
-        if self._buttons.indexOf(first) != 0:
-            self._buttons.removeWidget(first)
-            self._buttons.insertWidget(0, first, 1)
+        first_button = self.resume if resumes else self.start
+        if self._buttons.indexOf(first_button) != 0:
+            self._buttons.removeWidget(first_button)
+            self._buttons.insertWidget(0, first_button, 1)
 
     # How it is built.
 
     def _family_detail(self, info: FamilyInfo) -> str:
-        seconds = self._epoch_seconds.get(info.key)
-        if seconds is None or not self._sound_count:
+        family_speed = self._family_speeds.get(info.key)
+        if family_speed is None or not self._sound_count:
             return info.label
-        return family_detail(info, seconds * self._sound_count * self.epochs.value())
+        return family_detail(info, family_speed * self._sound_count * self.epochs.value())
 
     def _show_families(self) -> None:
         for row, info in enumerate(FAMILIES):

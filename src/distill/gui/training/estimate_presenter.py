@@ -88,13 +88,13 @@ class EstimatePresenter(QObject):
             return
         config = self._settings.next_config(len(files))
         key = (files, config.val_fraction, config.chunk_duration_s)
-        known = self._material if self._material is not None and self._material[0] == key else None
+        known_material = self._material if self._material is not None and self._material[0] == key else None
 
         def work(_progress: object, cancel: threading.Event) -> tuple[Material | None, Estimate | None, bool]:
-            material = known[1] if known is not None else material_of(files, config, cancel)
+            material = known_material[1] if known_material is not None else material_of(files, config, cancel)
             figures = Figures.load()
-            found = None if material is None else estimate(config, material, figures)
-            return material, found, bool(figures.of(config))
+            run_estimate = None if material is None else estimate(config, material, figures)
+            return material, run_estimate, bool(figures.of(config))
 
         def show(result: tuple[Material | None, Estimate | None, bool]) -> None:
             self._material = (key, result[0])
@@ -104,34 +104,38 @@ class EstimatePresenter(QObject):
         self._estimating.succeeded.connect(show)
         self._estimating.start()
 
-    def _show(self, config: AnyConfig, found: Estimate | None, is_known: bool) -> None:
-        if found is None or self._bridge.state is not RunState.IDLE:
+    def _show(self, config: AnyConfig, run_estimate: Estimate | None, is_known: bool) -> None:
+        if run_estimate is None or self._bridge.state is not RunState.IDLE:
             self._controls.show_estimate()
             return
         will_measure = not is_known and self._measure is not None and figures_key(config) not in self._measured
         if will_measure and self._measuring is None:
             self._start_measuring(config)
-        self._controls.show_estimate(self._costs(found, self._measuring is not None), found.enough, _tip(self, found))
+        costs = self._costs(run_estimate, self._measuring is not None)
+        self._controls.show_estimate(costs, run_estimate.enough, _source_tip(self, run_estimate))
 
-    def _costs(self, found: Estimate, is_measuring: bool) -> list[str]:
+    def _costs(self, run_estimate: Estimate, is_measuring: bool) -> list[str]:
         """Return what the run takes, in wordings from the longest to the shortest."""
-        if found.seconds is None or found.good_seconds is None:
+        if run_estimate.seconds is None or run_estimate.good_seconds is None:
             if is_measuring:
                 return [self.tr("Measuring how fast this computer is…")]
             return [self.tr("How long it takes is known after the first run."), self.tr("Its length is not known yet.")]
-        good, end = format_time_left(found.good_seconds), format_time_left(found.seconds)
-        is_whole = found.epochs == found.max_epochs
+        good_time, whole_time = format_time_left(run_estimate.good_seconds), format_time_left(run_estimate.seconds)
+        is_whole = run_estimate.epochs == run_estimate.max_epochs
         text = self.tr("About {0} for {1} epochs") if is_whole else self.tr("About {0} for {1} of {2} epochs")
-        whole, short = text.format(end, found.epochs, found.max_epochs), self.tr("About {0}").format(end)
+        whole = text.format(whole_time, run_estimate.epochs, run_estimate.max_epochs)
+        short = self.tr("About {0}").format(whole_time)
         texts, shorter = [whole], [short]
-        if found.good_epochs < found.epochs and good != end:  # of this run: more epochs in the field move both
+        # Of this run: more epochs in the field move both.
+        if run_estimate.good_epochs < run_estimate.epochs and good_time != whole_time:
             nearly = self.tr("{0}, nearly as good in {1}")
-            texts, shorter = [nearly.format(whole, good)], [nearly.format(short, good), short]
-        if found.memory_bytes is not None:
-            memory = format_bytes(round(int(found.memory_bytes), -8))
+            texts, shorter = [nearly.format(whole, good_time)], [nearly.format(short, good_time), short]
+        if run_estimate.memory_bytes is not None:
+            memory = format_bytes(round(int(run_estimate.memory_bytes), -8))
             texts.insert(0, self.tr("{0} · {1} memory").format(texts[0], memory))
-        if found.disk_bytes is not None:
-            texts.insert(0, self.tr("{0} · {1} disk").format(texts[0], format_bytes(round(int(found.disk_bytes), -7))))
+        if run_estimate.disk_bytes is not None:
+            disk = format_bytes(round(int(run_estimate.disk_bytes), -7))
+            texts.insert(0, self.tr("{0} · {1} disk").format(texts[0], disk))
         return [*texts, *shorter]
 
     def _start_measuring(self, config: AnyConfig) -> None:
@@ -140,9 +144,9 @@ class EstimatePresenter(QObject):
         self._measured.add(figures_key(config))
 
         def work(_progress: object, cancel: threading.Event) -> None:
-            found = measure(config, cancel)
-            if found is not None:
-                remember(config, found)
+            run_figures = measure(config, cancel)
+            if run_figures is not None:
+                remember(config, run_figures)
 
         self._measuring = BackgroundTask(work, self)
         self._measuring.ended.connect(self._on_measured)
@@ -153,16 +157,17 @@ class EstimatePresenter(QObject):
         self._on_changed()
 
 
-def _tip(presenter: EstimatePresenter, found: Estimate) -> str:
+def _source_tip(presenter: EstimatePresenter, run_estimate: Estimate) -> str:
     """Return where the figures come from."""
-    end = presenter.tr("The end is expected at epoch {0} of at most {1}.").format(found.epochs, found.max_epochs)
-    nearly = presenter.tr("Finished at epoch {0}, the model would be nearly as good.").format(found.good_epochs)
-    epochs = f"{end} {nearly}" if found.good_epochs < found.epochs else end
+    epochs, good_epochs = run_estimate.epochs, run_estimate.good_epochs
+    end = presenter.tr("The end is expected at epoch {0} of at most {1}.").format(epochs, run_estimate.max_epochs)
+    nearly = presenter.tr("Finished at epoch {0}, the model would be nearly as good.").format(good_epochs)
+    epochs_text = f"{end} {nearly}" if good_epochs < epochs else end
     source = (
-        presenter.tr("From {0} earlier runs on this computer.").format(found.basis)
-        if found.basis > 1
+        presenter.tr("From {0} earlier runs on this computer.").format(run_estimate.basis)
+        if run_estimate.basis > 1
         else presenter.tr("From an earlier run on this computer.")
-        if found.basis
+        if run_estimate.basis
         else presenter.tr("From a short trial on this computer.")
     )
-    return f"{epochs} {source}"
+    return f"{epochs_text} {source}"

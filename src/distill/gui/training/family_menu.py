@@ -33,9 +33,9 @@ def fill_family_menu(family_combo: QComboBox) -> None:
     family_combo.view().setMinimumWidth(theme.roomy(FAMILY_MENU_WIDTH))
 
 
-def family_detail(info: FamilyInfo, seconds: float) -> str:
+def family_detail(family: FamilyInfo, run_seconds: float) -> str:
     """Return the second line of a family: its technical name, and how long a run takes."""
-    return translate("TrainingControls", "{0} · about {1}").format(info.label, format_time_left(seconds))
+    return translate("TrainingControls", "{0} · about {1}").format(family.label, format_time_left(run_seconds))
 
 
 class FamilyDelegate(QStyledItemDelegate):
@@ -53,8 +53,8 @@ class FamilyDelegate(QStyledItemDelegate):
         painter.save()
         paint_ground(painter, option)
         area = option.rect.adjusted(theme.GAP, theme.HALF, -theme.GAP, -theme.HALF)
-        line = QRect(area.left(), area.top(), area.width(), area.height() // 2)
-        write_line(painter, option.font, line, str(index.data()), colors.text)
-        line.translate(0, line.height())
-        write_line(painter, option.font, line, str(index.data(FAMILY_DETAIL_ROLE)), colors.muted)
+        family_line = QRect(area.left(), area.top(), area.width(), area.height() // 2)
+        write_line(painter, option.font, family_line, str(index.data()), colors.text)
+        family_line.translate(0, family_line.height())
+        write_line(painter, option.font, family_line, str(index.data(FAMILY_DETAIL_ROLE)), colors.muted)
         painter.restore()

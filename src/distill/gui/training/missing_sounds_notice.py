@@ -31,9 +31,9 @@ class SoundLocator(QObject):
     def __init__(self, window: QWidget, notices: NoticeBar, parent: QObject) -> None:
         super().__init__(parent)
         self._window, self._notices = window, notices
-        self._start = Path.home()
-        self._finding: BackgroundTask | None = None
-        self._checking: BackgroundTask | None = None
+        self._search_folder = Path.home()
+        self._finding_folder: BackgroundTask | None = None
+        self._checking_sounds: BackgroundTask | None = None
 
     def check(self, run: Path, searched: Path | None = None) -> None:
         """Look, in the background, whether a run could not be resumed because its sounds are missing.
@@ -46,9 +46,9 @@ class SoundLocator(QObject):
             return record, missing_sounds(record)
 
         self.forget()
-        self._checking = task = BackgroundTask(work, self)
+        self._checking_sounds = task = BackgroundTask(work, self)
         task.setObjectName("missingSounds")
-        task.succeeded.connect(lambda found: self.report(found[0], found[1], searched))
+        task.succeeded.connect(lambda answer: self.report(answer[0], answer[1], searched))
         task.failed.connect(lambda _error: None)  # why the run failed has been said
         task.start()
 
@@ -60,7 +60,7 @@ class SoundLocator(QObject):
         names = ", ".join(path.name for path in missing[:NAMED])
         if len(missing) > NAMED:
             names = self.tr("{0} and {1} more").format(names, len(missing) - NAMED)
-        self._find_start(missing[0])
+        self._find_search_folder(missing[0])
         if len(missing) == 1:
             where = self.tr("is not where it was") if searched is None else self.tr("is not in {0}").format(searched)
             advice = self.tr("Show the folder where it is now, or put it back.")
@@ -77,27 +77,28 @@ class SoundLocator(QObject):
 
     def forget(self) -> None:
         """Remove the notice, and find out no more for it: another run is shown, or this one goes on."""
-        if self._checking is not None:
-            self._checking.cancel()
-            self._checking = None
+        if self._checking_sounds is not None:
+            self._checking_sounds.cancel()
+            self._checking_sounds = None
         self._notices.forget(MISSING_TOPIC)
 
-    def _find_start(self, sound: Path) -> None:
+    def _find_search_folder(self, sound: Path) -> None:
         """Find the folder in which the search begins, in the background: a share that is gone takes long to answer."""
-        if self._finding is not None:
-            self._finding.cancel()
-        self._start = Path.home()
+        if self._finding_folder is not None:
+            self._finding_folder.cancel()
+        self._search_folder = Path.home()
         task = BackgroundTask(lambda _progress, _cancel: _nearest_folder(sound), self)
         task.setObjectName("nearestFolder")
-        task.succeeded.connect(self._on_start_found)
-        self._finding = task
+        task.succeeded.connect(self._on_search_folder_found)
+        self._finding_folder = task
         task.start()
 
-    def _on_start_found(self, folder: Path) -> None:
-        self._start = folder
+    def _on_search_folder_found(self, folder: Path) -> None:
+        self._search_folder = folder
 
     def _choose_folder(self) -> None:
-        dialog = QFileDialog(self._window.window(), self.tr("Folder where the sounds are now"), str(self._start))
+        title = self.tr("Folder where the sounds are now")
+        dialog = QFileDialog(self._window.window(), title, str(self._search_folder))
         dialog.setObjectName("locateSoundsDialog")
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)

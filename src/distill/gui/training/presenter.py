@@ -32,7 +32,7 @@ from distill.gui.training.advanced_settings_presenter import SettingsPresenter
 from distill.gui.training.controls import TrainingControls
 from distill.gui.training.missing_sounds_notice import SoundLocator
 from distill.gui.training.run_state_messages import end_text, finished_text, interruption_text, state_text
-from distill.gui.training.starting_model_choice import StartChooser
+from distill.gui.training.start_point_choice import StartChooser
 from distill.gui.training.unsaved_model_offer import UnsavedModelOffer
 from distill.gui.widgets.notices import Level, NoticeBar
 from distill.gui.window_part import WindowPart
@@ -80,7 +80,7 @@ class TrainingPresenter(QObject, WindowPart):
         #: Where the choice of a run starts.
         self.starts = StartFolders(self)
         self._locator = SoundLocator(controls, notices, self)
-        self._locator.folder_chosen.connect(self.resume_with_sounds)
+        self._locator.folder_chosen.connect(self._on_sounds_folder_chosen)
         self._has_set_epochs = False  # since the run is shown; until then the field is for the next run
         self._first_step_at: float | None = None  # monotonic
         self._epoch_began_at: float | None = None  # monotonic
@@ -89,7 +89,7 @@ class TrainingPresenter(QObject, WindowPart):
         self._followed_previews: set[Path] = set()
         self._is_finished_by_user = False
         #: Seconds for an epoch and a sound, by family, as measured on this computer.
-        self._epoch_seconds: dict[str, float] = {}
+        self._family_speeds: dict[str, float] = {}
         #: Names of earlier runs, so that a new one gets another.
         self.names_in_use: Callable[[], Collection[str]] = frozenset
         self._run_topics: set[str] = set()  # of the notices about the shown run
@@ -123,7 +123,7 @@ class TrainingPresenter(QObject, WindowPart):
         """Set the controls as they were, and show the run that was shown."""
         self.settings.restore(settings.advanced)
         self._controls.choose(settings.family, settings.preset, settings.epochs)
-        self._epoch_seconds = dict(settings.epoch_seconds)
+        self._family_speeds = dict(settings.epoch_seconds)
         if settings.run:
             self.runs.open(Path(settings.run), is_requested=False)
 
@@ -131,7 +131,7 @@ class TrainingPresenter(QObject, WindowPart):
         """Keep the controls and the run that is shown."""
         settings.family, settings.preset = self._controls.family_key, self._controls.preset_key
         settings.epochs = self._controls.epochs.value()
-        settings.advanced, settings.epoch_seconds = self.settings.to_save(), dict(self._epoch_seconds)
+        settings.advanced, settings.epoch_seconds = self.settings.to_save(), dict(self._family_speeds)
         settings.run = str(self.runs.folder) if self.runs.folder is not None else ""
 
     def flush(self) -> None:
@@ -230,15 +230,15 @@ class TrainingPresenter(QObject, WindowPart):
         self._has_set_epochs = True
         self.resume()
 
-    def resume_with_sounds(self, folder: Path) -> None:
-        """Resume the run that is shown, whose sounds are now in a folder."""
-        self._notices.forget_all()
-        self._resume(folder)
-
     def _resume(self, sounds: Path | None = None) -> None:
         self._expect_end()
         wanted, self._has_set_epochs = self._wanted_epochs(), False
         self.runs.resume(wanted, sounds)
+
+    def _on_sounds_folder_chosen(self, folder: Path) -> None:
+        """Resume the run that is shown, whose sounds are now in this folder."""
+        self._notices.forget_all()
+        self._resume(folder)
 
     def choose_run(self) -> None:
         """Let the user choose a run's folder to show."""
@@ -259,7 +259,7 @@ class TrainingPresenter(QObject, WindowPart):
         self._controls.show_has_sounds(count > 0)
         self.settings.show_sound_count(count)
         self._controls.propose_name(self._sounds.name)
-        self._controls.show_speeds(self._epoch_seconds, count)
+        self._controls.show_speeds(self._family_speeds, count)
 
     def _on_sounds_replaced(self) -> None:
         """Start afresh with another folder; the run that was shown stays in the list of runs."""
@@ -316,10 +316,10 @@ class TrainingPresenter(QObject, WindowPart):
         self._update_resume()
         if state is RunState.PREPARING:
             self._first_step_at = self._epoch_began_at = None
-            self._sounds.loader.pause()  # the engine decodes the same files
+            self._sounds.scanner.pause()  # the engine decodes the same files
             self.codes_changed.emit(None)
         elif state is RunState.IDLE:
-            self._sounds.loader.resume()
+            self._sounds.scanner.resume()
 
     def _on_history_replaced(self) -> None:
         if self.bridge.config is not None:
@@ -368,8 +368,8 @@ class TrainingPresenter(QObject, WindowPart):
         self._show_losses(self.bridge.history)
         now = time.monotonic()
         if self._epoch_began_at is not None and self.bridge.config is not None and self._run_sounds:
-            seconds = (now - self._epoch_began_at) / self._run_sounds
-            self._epoch_seconds[self.bridge.config.family] = round(seconds, 5)
+            family_speed = (now - self._epoch_began_at) / self._run_sounds
+            self._family_speeds[self.bridge.config.family] = round(family_speed, 5)
         self._epoch_began_at = now
 
     def _on_preview(self, preview: PreviewEvent) -> None:
@@ -381,7 +381,7 @@ class TrainingPresenter(QObject, WindowPart):
         if self.bridge.unsaved_model is not None:
             self.unsaved.offer(self.bridge.unsaved_model, ending.error or "", self.runs.folder)
         self._controls.show_message(end_text(ending.outcome, done, total, self._is_finished_by_user))
-        self._controls.show_speeds(self._epoch_seconds, len(self._sounds.usable()))
+        self._controls.show_speeds(self._family_speeds, len(self._sounds.usable()))
         if ending.outcome == "finished":
             self.unsaved.forget(self.runs.folder)
             self._controls.show_progress(1.0)

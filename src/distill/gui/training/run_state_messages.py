@@ -15,7 +15,7 @@ translate = QCoreApplication.translate
 
 def state_text(run: LoadedRun) -> str:
     """Return where an opened run stands: ``bells · Paused at epoch 2 of 200``."""
-    status, done, asked = run.record.status, len(run.history.epochs), run.record.epochs_asked
+    status, done_epochs, asked_epochs = run.record.status, len(run.history.epochs), run.record.epochs_asked
     name = run.record.model_name or run.folder.name
     if run.host is not None:
         where = (
@@ -23,28 +23,29 @@ def state_text(run: LoadedRun) -> str:
             if run.host == host_name()
             else translate("TrainingPresenter", "Training on {host}, epoch {0} of {1}")
         )
-        return f"{name} · {where.format(done, asked, host=readable(run.host))}"
+        return f"{name} · {where.format(done_epochs, asked_epochs, host=readable(run.host))}"
     texts = {
         "finished": translate("TrainingPresenter", "Finished at epoch {0} of {1}"),
         "failed": translate("TrainingPresenter", "Failed at epoch {0} of {1}"),
         UNSAVED: translate("TrainingPresenter", "Could not be saved at epoch {0} of {1}"),
         "running": translate("TrainingPresenter", "Interrupted at epoch {0} of {1}"),
     }
-    text = texts.get(status, translate("TrainingPresenter", "Paused at epoch {0} of {1}")).format(done, asked)
+    text = texts.get(status, translate("TrainingPresenter", "Paused at epoch {0} of {1}"))
+    text = text.format(done_epochs, asked_epochs)
     origin = run.record.origin_text
     return f"{name} · {text}" + (" · " + translate("TrainingPresenter", "from {0}").format(origin) if origin else "")
 
 
 def interruption_text(run: LoadedRun) -> str:
     """Return after a crash what was lost, and from where Resume continues."""
-    done, asked = len(run.history.epochs), run.record.epochs_asked
+    done_epochs, asked_epochs = len(run.history.epochs), run.record.epochs_asked
     name = run.record.model_name or run.folder.name
     if run.checkpoint_epoch is None:
         text = translate(
             "TrainingPresenter", "“{0}” was interrupted before its first checkpoint. Resume starts it again."
         ).format(name)
     else:
-        lost_epochs = max(0, done - math.ceil(run.kept))
+        lost_epochs = max(0, done_epochs - math.ceil(run.kept))
         texts = (
             translate(
                 "TrainingPresenter", "“{0}” was interrupted at epoch {1} of {2}. Resume continues after epoch {3}."
@@ -53,7 +54,7 @@ def interruption_text(run: LoadedRun) -> str:
                 "TrainingPresenter", "“{0}” was interrupted at epoch {1} of {2}. Resume continues within epoch {3}."
             ),
         )
-        text = texts[run.kept % 1 > 0].format(name, done, asked, math.ceil(run.kept))
+        text = texts[run.kept % 1 > 0].format(name, done_epochs, asked_epochs, math.ceil(run.kept))
         if lost_epochs:
             text += " " + count_of(
                 lost_epochs,

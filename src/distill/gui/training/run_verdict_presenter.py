@@ -77,8 +77,8 @@ class VerdictPresenter(QObject):
     def _change(self, config: AnyConfig, name: str, factor: float) -> None:
         """Pause the run, and set for the next one what should help."""
         field = next(item for item in setting_fields(config) if item.name == name)
-        wanted = factor * float(setting_value(config, name))
-        value: Any = min(max(float(f"{wanted:.3g}"), field.low or 0.0), field.high or wanted)
+        advised = factor * float(setting_value(config, name))
+        value: Any = min(max(float(f"{advised:.3g}"), field.low or 0.0), field.high or advised)
         if self._runs.bridge.is_running:
             self._runs.pause()
         self._runs.settings.change(config.family, name, value)

@@ -83,7 +83,7 @@ class TypedEditor(SettingEditor):
     def __init__(self, field: SettingField, parent: QWidget | None = None) -> None:
         super().__init__(field, parent)
         self._value: Any = field.default
-        self._before: Any = field.default  # what counts again when the final text is refused
+        self._value_before_edit: Any = field.default  # what counts again when the final text is refused
         self._is_typing = False
         self._line = _Line(self._on_left, self._on_step)
         self._line.setAcceptDrops(False)  # dropped files are for the window, as everywhere
@@ -97,7 +97,7 @@ class TypedEditor(SettingEditor):
         self._value = value
         if self._is_typing:
             return
-        self._before = value
+        self._value_before_edit = value
         try:
             is_same = bool(self._line.text()) and self.field.parse(self._line.text()) == value
         except ConfigurationError:
@@ -114,7 +114,7 @@ class TypedEditor(SettingEditor):
         try:
             value = self.field.parse(text)
         except ConfigurationError as exc:
-            self._set_value(self._before)  # not the beginning of what was typed: 20 must not leave 2
+            self._set_value(self._value_before_edit)  # not the beginning of what was typed: 20 must not leave 2
             self.refused.emit(str(exc))
         else:
             self._set_value(value)
@@ -128,16 +128,16 @@ class TypedEditor(SettingEditor):
             self.value_changed.emit(value)
 
     def _on_left(self) -> None:
-        self._before = self._value
+        self._value_before_edit = self._value
         self._line.setText(self.field.text(self._value))
 
     def _on_step(self, direction: int) -> None:
         value, field = self._value, self.field
         if field.low is None or field.high is None or isinstance(value, str):
             return
-        stepped: float = value + direction if field.whole else float(f"{value * STEP_FACTOR**direction:.3g}")
-        stepped = min(max(stepped, field.low), field.high)
-        self._line.setText(field.text(int(stepped) if field.whole else float(stepped)))
+        stepped_value: float = value + direction if field.whole else float(f"{value * STEP_FACTOR**direction:.3g}")
+        stepped_value = min(max(stepped_value, field.low), field.high)
+        self._line.setText(field.text(int(stepped_value) if field.whole else float(stepped_value)))
         self._on_edited(self._line.text())
 
 

@@ -27,7 +27,7 @@ class SettingRow(QObject):
     def __init__(self, field: SettingField, grid: QGridLayout, row: int, parent: QWidget) -> None:
         super().__init__(parent)
         self.field = field
-        self._base: Any = field.default
+        self._preset_value: Any = field.default
         self._is_read_only = False
         self.label = QLabel(field.label)
         self.label.setObjectName("settingLabel")
@@ -58,11 +58,11 @@ class SettingRow(QObject):
     @property
     def is_changed(self) -> bool:
         """Whether the value is another than the preset's."""
-        return bool(self.editor.value() != self._base)
+        return bool(self.editor.value() != self._preset_value)
 
     def show_value(self, value: Any, base: Any, is_read_only: bool) -> None:
         """Show a value, and what the preset says."""
-        self._base, self._is_read_only = base, is_read_only
+        self._preset_value, self._is_read_only = base, is_read_only
         self.editor.show_value(value)
         self.editor.set_read_only(is_read_only)
         self.show_problem("")
@@ -83,13 +83,16 @@ class SettingRow(QObject):
 
     def _mark(self) -> None:
         field, changed = self.field, self.is_changed
-        was = self.tr("on") if self._base is True else self.tr("off") if self._base is False else field.text(self._base)
+        if isinstance(self._preset_value, bool):
+            preset_text = self.tr("on") if self._preset_value else self.tr("off")
+        else:
+            preset_text = field.text(self._preset_value)
         # A sign and weight, not colour alone.
         self.label.setText(f"• {field.label}" if changed else field.label)
         theme.set_style_property(self.label, "changed", changed)
         self.reset.setVisible(changed and not self._is_read_only)
-        self.reset.setToolTip(self.tr("Back to the default, {0}.").format(was))
-        state = self.tr("Changed; default {0}.").format(was) if changed else self.tr("Default.")
+        self.reset.setToolTip(self.tr("Back to the default, {0}.").format(preset_text))
+        state = self.tr("Changed; default {0}.").format(preset_text) if changed else self.tr("Default.")
         span = self.tr(" Range {0}.").format(field.span) if field.span else ""
         tip = f"<p>{field.help}</p><p>{state}{span}</p>"
         for widget in (self.label, self.editor.control, self._span):

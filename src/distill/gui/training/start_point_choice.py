@@ -1,4 +1,4 @@
-"""What the next run starts from: nothing, a model, or a checkpoint of an earlier run."""
+"""The start point of the next run, and its choice: nothing, a model, or a checkpoint of an earlier run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,15 +39,15 @@ class RunCheckpoints:
     """The checkpoints of a run: its record, and epochs with held-out losses and files."""
 
     record: RunRecord
-    listed: tuple[tuple[int, float | None, Path], ...]
+    checkpoints: tuple[tuple[int, float | None, Path], ...]
 
 
 def read_model(path: Path, name: str = "") -> StartChoice:
     """Return the choice of a model file; errors are those of reading it."""
-    data = read_stored(path, KIND, ModelFileError)
-    check_format(data, path)
-    config, metadata = read_settings(data, path)
-    return StartChoice(path, name or metadata.name or path.stem, config, KnownSplit.from_dict(data.get("split")))
+    model_data = read_stored(path, KIND, ModelFileError)
+    check_format(model_data, path)
+    config, metadata = read_settings(model_data, path)
+    return StartChoice(path, name or metadata.name or path.stem, config, KnownSplit.from_dict(model_data.get("split")))
 
 
 def read_checkpoints(folder: Path) -> RunCheckpoints:
@@ -61,12 +61,13 @@ def read_checkpoints(folder: Path) -> RunCheckpoints:
     from distill.runs.checkpoint_folder import list_checkpoints  # imports torch
 
     record = RunRecord.load(folder)
-    listed = tuple((item["epoch"], item["val_loss"], item["path"]) for item in list_checkpoints(folder / "checkpoints"))
-    if not listed:
+    rows = list_checkpoints(folder / "checkpoints")
+    checkpoints = tuple((row["epoch"], row["val_loss"], row["path"]) for row in rows)
+    if not checkpoints:
         raise RunFolderError(
             f"“{record.model_name or folder.name}” has no checkpoint yet. Train it for an epoch first."
         )
-    return RunCheckpoints(record, listed)
+    return RunCheckpoints(record, checkpoints)
 
 
 class StartChooser(QObject):
@@ -102,7 +103,7 @@ class StartChooser(QObject):
 
     def choose_checkpoint(self, folder: Path) -> None:
         """Let the user choose a checkpoint of a run in a menu."""
-        self._read(lambda: read_checkpoints(folder), self._show_menu)
+        self._read(lambda: read_checkpoints(folder), self._show_checkpoint_menu)
 
     def clear(self) -> None:
         """Start the next run from nothing."""
@@ -144,17 +145,19 @@ class StartChooser(QObject):
         if self.choice is not None and family != self.choice.config.family:
             self.clear()
 
-    def _show_menu(self, found: RunCheckpoints) -> None:
-        name = found.record.model_name or found.record.dataset_name
-        best = min((loss for _, loss, _ in found.listed if loss is not None), default=None)
-        split = split_of_chain(found.record)
+    def _show_checkpoint_menu(self, run: RunCheckpoints) -> None:
+        run_name = run.record.model_name or run.record.dataset_name
+        best_loss = min((loss for _, loss, _ in run.checkpoints if loss is not None), default=None)
+        split = split_of_chain(run.record)
         menu = QMenu(self._controls.window())
         menu.setObjectName("checkpointMenu")
-        for epoch, loss, path in found.listed:
-            text = self.tr("Epoch {0}").format(epoch + 1)
+        for epoch, loss, path in run.checkpoints:
+            checkpoint_text = self.tr("Epoch {0}").format(epoch + 1)
             if loss is not None:
-                text += self.tr(", held-out loss {0:.4g}").format(loss) + (self.tr(" (best)") if loss == best else "")
-            choice = StartChoice(path, self.tr("epoch {0} of {1}").format(epoch + 1, name), found.record.config, split)
-            menu.addAction(text).triggered.connect(lambda _checked=False, choice=choice: self._take(choice))
+                best_text = self.tr(" (best)") if loss == best_loss else ""
+                checkpoint_text += self.tr(", held-out loss {0:.4g}").format(loss) + best_text
+            choice_text = self.tr("epoch {0} of {1}").format(epoch + 1, run_name)
+            choice = StartChoice(path, choice_text, run.record.config, split)
+            menu.addAction(checkpoint_text).triggered.connect(lambda _checked=False, choice=choice: self._take(choice))
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(QCursor.pos())

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.audio import file_search, sound_scan
 from distill.gui.engine.run_state import RunState
-from distill.gui.sounds import sound_loader
+from distill.gui.sounds import background_scan
 from distill.gui.sounds.sound_row import SoundStatus
 from distill.gui.window.main_window import MainWindow
 from tests.gui.fakes import FakeEngine, tone
@@ -31,7 +31,7 @@ def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
         assert answers.wait(60)
         return sound_scan.scan_sounds(*given, **named)
 
-    monkeypatch.setattr(sound_loader, "scan_sounds", scan_sounds)
+    monkeypatch.setattr(background_scan, "scan_sounds", scan_sounds)
     yield answers
     answers.set()
 
@@ -71,7 +71,7 @@ def test_a_scan_is_finished_during_a_training_and_decoding_after_it(
     slow_disk.set()
     qtbot.waitUntil(lambda: set(listed(loaded)) == {f"other {number}.wav" for number in range(3)})
     assert "Looking" not in loaded.browser.detail.text()
-    assert not loaded.sounds.loader.is_busy, "the engine has the disk and the processor for itself"
+    assert not loaded.sounds.scanner.is_busy, "the engine has the disk and the processor for itself"
     assert set(listed(loaded).values()) == {SoundStatus.LISTED}
     click(loaded, "cancelButton")
     await_state(qtbot, loaded, RunState.IDLE)

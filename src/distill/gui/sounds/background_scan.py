@@ -1,4 +1,4 @@
-"""Finds and checks the sounds in the background: headers first, so that the list appears at once, then decoding."""
+"""Scans for sounds and checks them in the background: headers first, so that the list appears at once."""
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +28,7 @@ class Scan:
     Attributes
     ----------
     requested, drops_missing
-        As in `SoundLoader.load`.
+        As in `BackgroundScan.load`.
     result
         The sounds, and the files that cannot be used.
     roots
@@ -44,7 +44,7 @@ class Scan:
     folders: tuple[Path, ...]
 
 
-class SoundLoader(QObject):
+class BackgroundScan(QObject):
     """Scans folders and files, then decodes what was found into the cache."""
 
     scan_started = Signal()
@@ -59,10 +59,10 @@ class SoundLoader(QObject):
         self._checking: BackgroundTask | None = None
         self._is_paused = False
         self._unchecked: dict[Path, SoundEntry] = {}
-        self._total = 0
-        self._batch: list[CheckedSound] = []
-        self._timer = QTimer(self, interval=BATCH_MILLISECONDS, singleShot=True)
-        self._timer.timeout.connect(self._flush)
+        self._count_to_check = 0
+        self._checked_batch: list[CheckedSound] = []
+        self._batch_timer = QTimer(self, interval=BATCH_MILLISECONDS, singleShot=True)
+        self._batch_timer.timeout.connect(self._pass_on_checked)
 
     @property
     def is_busy(self) -> bool:
@@ -82,7 +82,7 @@ class SoundLoader(QObject):
         self._cancel_check()
         if self._scanning is not None:
             self._scanning.cancel()
-        self._unchecked, self._total = {}, 0
+        self._unchecked, self._count_to_check = {}, 0
         self.scan_started.emit()
         self._scanning = self._start(lambda _progress, cancel: scan(paths, drops_missing, cancel))
         self._scanning.succeeded.connect(self._on_scanned)
@@ -91,9 +91,9 @@ class SoundLoader(QObject):
         """Check these sounds, too, except those that are to be checked anyway."""
         new = {entry.path: entry for entry in entries if entry.path not in self._unchecked}
         if new:
-            self._total = len(new) + (self._total if self._unchecked else 0)
+            self._count_to_check = len(new) + (self._count_to_check if self._unchecked else 0)
             self._unchecked |= new
-            self._check_rest()
+            self._check_unchecked()
 
     def pause(self) -> None:
         """Check no sounds until `resume`; a scan goes on, because it reads headers only."""
@@ -103,9 +103,9 @@ class SoundLoader(QObject):
     def resume(self) -> None:
         """Check what is not checked yet."""
         self._is_paused = False
-        self._check_rest()
+        self._check_unchecked()
 
-    def _check_rest(self) -> None:
+    def _check_unchecked(self) -> None:
         if self._unchecked and self._checking is None and not self._is_paused:
             entries = list(self._unchecked.values())
             self._checking = self._start(lambda progress, cancel: _check(entries, progress, cancel))
@@ -115,7 +115,7 @@ class SoundLoader(QObject):
         if self._checking is not None:
             self._checking.cancel()
             self._checking = None
-        self._flush()
+        self._pass_on_checked()
 
     def _start(self, work: Callable[[Callable[[Any], None], threading.Event], Any]) -> BackgroundTask:
         task = BackgroundTask(work, self)
@@ -124,32 +124,32 @@ class SoundLoader(QObject):
         task.start()
         return task
 
-    def _on_scanned(self, found: Scan) -> None:
-        self._unchecked = {entry.path: entry for entry in found.result.entries}
-        self._total = len(found.result.entries)
+    def _on_scanned(self, scan: Scan) -> None:
+        self._unchecked = {entry.path: entry for entry in scan.result.entries}
+        self._count_to_check = len(scan.result.entries)
         self._scanning = None
-        self.scan_finished.emit(found)
-        self._check_rest()
+        self.scan_finished.emit(scan)
+        self._check_unchecked()
 
     def _on_ended(self, task: BackgroundTask) -> None:
         if self._scanning is task:
             self._scanning = None
         elif self._checking is task:
             self._checking = None
-        self._flush()
+        self._pass_on_checked()
 
     def _on_checked(self, result: CheckedSound) -> None:
         self._unchecked.pop(result.path, None)
-        self._batch.append(result)
-        if not self._timer.isActive():
-            self._timer.start()
+        self._checked_batch.append(result)
+        if not self._batch_timer.isActive():
+            self._batch_timer.start()
 
-    def _flush(self) -> None:
-        self._timer.stop()
-        if self._batch:
-            batch, self._batch = self._batch, []
+    def _pass_on_checked(self) -> None:
+        self._batch_timer.stop()
+        if self._checked_batch:
+            batch, self._checked_batch = self._checked_batch, []
             self.sounds_checked.emit(batch)
-            self.sounds_check_progressed.emit(self._total - len(self._unchecked), self._total)
+            self.sounds_check_progressed.emit(self._count_to_check - len(self._unchecked), self._count_to_check)
 
 
 def scan(paths: Sequence[Path], drops_missing: bool, cancel: threading.Event) -> Scan:
@@ -172,15 +172,15 @@ def _check(entries: list[SoundEntry], progress: Callable[[Any], None], cancel: t
     cache = SoundCache()
 
     def on_checked(entry: SoundEntry, reason: str | None) -> None:
-        found = CheckedSound(entry.path, reason)
+        checked_sound = CheckedSound(entry.path, reason)
         if reason is None:
             try:
                 sound = cache.get(entry.path, cancel)
                 is_stereo = is_stereo_sound(sound, cancel)
-                found = CheckedSound(entry.path, None, sound.content_hash, is_stereo, sound.notes)
+                checked_sound = CheckedSound(entry.path, None, sound.content_hash, is_stereo, sound.notes)
             except SoundError as exc:  # the file was removed just now
-                found = CheckedSound(entry.path, str(exc))
-        progress(found)
+                checked_sound = CheckedSound(entry.path, str(exc))
+        progress(checked_sound)
 
     with suppress(Cancelled):
         check_sounds(entries, cache, on_checked, cancel_event=cancel)
