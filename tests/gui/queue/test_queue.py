@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.audio.decoding.sound_fix import SoundFix
-from distill.config.presets import ADAPTIVE_LATENTS
+from distill.config.presets_by_file_count import ADAPTIVE_LATENTS
 from distill.config.training import AnyConfig
 from distill.errors import LibraryError, TrainingError
 from distill.gui.engine.run_state import RunState
