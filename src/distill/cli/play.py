@@ -21,7 +21,7 @@ from distill.process.stop_signals import EXIT_STOPPED, stop_on_signal
 
 if TYPE_CHECKING:
     from distill.cli.sounds_to_play import Sounds
-    from distill.control.control_mapping import Controls
+    from distill.control.midi_mapping import Controls
     from distill.control.pads_and_keys import Board
     from distill.playback.player import Player, PlayerStatus
 
@@ -74,7 +74,7 @@ def play(
     set_switch_interval()
     with stop_on_signal("Stopping.") as stop, temporary_folder("play") as folder:
         from distill.cli.sounds_to_play import Sounds
-        from distill.control.control_mapping import Controls
+        from distill.control.midi_mapping import Controls
         from distill.control.pads_and_keys import Board
         from distill.playback.player import Player
 
