@@ -17,11 +17,10 @@ from distill.generation.history.kept_weights import keep_weights
 from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory, keep
 from distill.generation.kits.kit_sounds import KitPlan
 from distill.generation.kits.kit_writer import Kit, KitSound, check_folder, write_kit
+from distill.generation.map.map_chunks import Position, ShownMap, Slider
 from distill.generation.map.newness import JudgedSound, Verdict, newness_word
-from distill.generation.map.shown_map import Position, ShownMap, Slider
 from distill.generation.recipe import EXTENDED, MAPPED, MORPHED, REPAINTED, VARIED, Recipe, read_recipe
 from distill.generation.source_limits import measure_source, sound_named
-from distill.names import plain_name
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,10 +31,6 @@ if TYPE_CHECKING:
 
 #: Why nothing can be played, where no other reason is known.
 _NO_MODEL = "No model with a map is open. Choose one on the Models page."
-#: Characters of a sound's name in the name of one that is made from it.
-_NAME_PART = 24
-#: Distance from a sound of the map within which a new one is at the same place; the map is 1 wide.
-_SAME_PLACE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -115,10 +110,11 @@ class MapSession:
         from distill.generation.map.map_recipes import audio_of_map, recipe_at
 
         with self._lock:
-            model = self._opened()
+            model, shown = self._opened(), self._shown
             recipe = recipe_at(model, self._file, self._map_id, position, moves)
             key = (recipe.positions, recipe.moves)
-            return self._known_or(key, self._name_at(position), recipe, lambda: audio_of_map(model, recipe))
+            name = "Sound" if shown is None else shown.name_near(position)
+            return self._known_or(key, name, recipe, lambda: audio_of_map(model, recipe))
 
     def sound_along(self, path: Sequence[Position], seconds: float) -> Path:
         """Return the file of one sound that moves along a path.
@@ -338,20 +334,6 @@ class MapSession:
         if self._model is None:
             raise DistillError(self._reason)
         return self._model
-
-    def _name_at(self, position: Position) -> str:
-        """Return the name of a sound at a position: the two nearest sounds of the map, or the one of the same place.
-
-        It says where the sound was made, not what it sounds like, which is not known yet.
-        """
-        shown = self._shown
-        if shown is None or not shown.positions:
-            return "Sound"
-        near = shown.nearest_chunks(position, 2)
-        names = [plain_name(shown.names[shown.sounds[row]], most=_NAME_PART) for row in near]
-        x, y = shown.positions[near[0]]
-        is_same = (x - position[0]) ** 2 + (y - position[1]) ** 2 < _SAME_PLACE**2
-        return f"Near {names[0] if is_same else ' + '.join(names)}"
 
     def _of_sound(
         self,

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from distill.errors import ModelFileError
-from distill.generation.map.shown_map import Position
+from distill.generation.map.map_chunks import Position
 from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
 from distill.models.latent_space.descriptors import DESCRIPTORS, describe
 from distill.models.latent_space.latent_map import LatentMap
@@ -98,11 +98,11 @@ def long_sound_along(model: OpenModel, path: Sequence[Position], seconds: float)
     return faded / faded.abs().max().clamp_min(1e-9)
 
 
-def levelled(shown: LatentMap, decoded: Tensor, positions: Sequence[Position]) -> Tensor:
+def levelled(latent_map: LatentMap, decoded: Tensor, positions: Sequence[Position]) -> Tensor:
     """Return the features ``[K, C, F, T]`` that are decoded at positions, as loud as the chunks around these."""
-    wanted = torch.tensor([shown.loudness_at(*position) for position in positions])
-    gain = (wanted - describe(decoded)[:, _LOUDNESS]).clamp(-_MOST_GAIN_DB, _MOST_GAIN_DB)
-    return torch.cat([decoded[:, :1] + (gain / 20)[:, None, None, None], decoded[:, 1:]], 1)
+    loudness_on_map = torch.tensor([latent_map.loudness_at(*position) for position in positions])
+    gain_db = (loudness_on_map - describe(decoded)[:, _LOUDNESS]).clamp(-_MOST_GAIN_DB, _MOST_GAIN_DB)
+    return torch.cat([decoded[:, :1] + (gain_db / 20)[:, None, None, None], decoded[:, 1:]], 1)
 
 
 def along(path: Sequence[Position], steps: int) -> list[Position]:
