@@ -16,7 +16,7 @@ from distill.cli.options import ModelFile
 from distill.cli.output.text import printable
 from distill.errors import DistillError, PlaybackError
 from distill.files import temporary_folder
-from distill.process.gil_and_gc import freeze_imports, set_switch_interval
+from distill.process.interpreter import freeze_imports, set_switch_interval
 from distill.process.stop_signals import EXIT_STOPPED, stop_on_signal
 
 if TYPE_CHECKING:
