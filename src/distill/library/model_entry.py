@@ -107,12 +107,13 @@ class ModelEntry:
 def with_unique_names(entries: Sequence[ModelEntry]) -> list[ModelEntry]:
     """Return the entries with shown names that are unique: with the id or the file where several have one."""
     names = [fold(entry.name) for entry in entries]
-    with_ids = [f"{entry.name} ({entry.model_id[:8] or entry.path.stem})" for entry in entries]
-    unique = []
-    for entry, name, with_id in zip(entries, names, with_ids, strict=True):
+    names_with_id = [f"{entry.name} ({entry.model_id[:8] or entry.path.stem})" for entry in entries]
+    uniquely_named = []
+    for entry, name, name_with_id in zip(entries, names, names_with_id, strict=True):
         if names.count(name) == 1:
-            shown = entry.name
+            shown_name = entry.name
         else:
-            shown = with_id if with_ids.count(with_id) == 1 else f"{entry.name} ({entry.path.stem})"
-        unique.append(replace(entry, shown_name=shown))
-    return unique
+            is_unique = names_with_id.count(name_with_id) == 1
+            shown_name = name_with_id if is_unique else f"{entry.name} ({entry.path.stem})"
+        uniquely_named.append(replace(entry, shown_name=shown_name))
+    return uniquely_named

@@ -21,7 +21,7 @@ from typing import IO, Any
 from distill.errors import LibraryError, ModelFileError, UnknownModelError
 from distill.files import FileStamp, file_stamp, write_new, write_whole
 from distill.housekeeping import clear_partial_files
-from distill.library.index import Deletion, Index, LibraryLock, Row, index_folder, read_row
+from distill.library.index import Index, LibraryLock, Row, index_folder, read_row
 from distill.library.model_entry import ModelEntry, with_unique_names
 from distill.library.model_facts import read_facts
 from distill.library.user_metadata import UserMetadata, read_user_metadata, write_user_metadata
@@ -29,7 +29,7 @@ from distill.models.file_format import KIND, SUFFIX, library_path
 from distill.models.metadata import ModelMetadata
 from distill.names import fold, slug
 from distill.serialization.archive import read_archive, read_content, save_archive
-from distill.trash import move_to_trash, restore_from_trash
+from distill.trash import Deletion, move_to_trash, restore_from_trash
 
 __all__ = ["Deletion", "ModelEntry", "ModelLibrary"]
 
@@ -361,6 +361,19 @@ class ModelLibrary:
         """Return what was deleted and may be restored, the newest last."""
         settled = (deletion.settled() for deletion in Index.load(self._home).deletions)
         return tuple(deletion for deletion in settled if deletion is not None)
+
+    def find_deletion(self, name: str) -> Deletion:
+        """Return the newest deletion of a model by its name or its file's.
+
+        Raises
+        ------
+        UnknownModelError
+            There is none.
+        """
+        for deletion in reversed(self.deletions()):
+            if name in (deletion.name, deletion.original.name):
+                return deletion
+        raise UnknownModelError(f"No model {name!r} was deleted from the library. Look into the system's trash.")
 
     def restore(self, deletion: Deletion) -> ModelEntry:
         """Take a model back out of the trash.

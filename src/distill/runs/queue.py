@@ -27,8 +27,7 @@ from distill.config.factory import config_from_model, make_config
 from distill.config.family_catalog import FAMILIES
 from distill.config.training import AnyConfig, OverfittingPreset
 from distill.errors import Cancelled, DistillError, ModelNotSavedError, QueueError, RunFolderError, is_memory_error
-from distill.files import free_path
-from distill.json_files import read_json, write_json
+from distill.json_files import keep_damaged, read_json, write_json
 from distill.models.file_format import read_config
 from distill.paths import RUN_MARKER
 from distill.runs.folder import MODEL
@@ -420,7 +419,7 @@ class _Change:
         """Write the queue; what was damaged in it is kept beside it."""
         file = self._queue.file
         if self.state.damaged:
-            file.replace(free_path(file.with_name("queue.damaged.json")))
+            keep_damaged(file, "queue.damaged.json")
         paused = self.state.is_paused if is_paused is None else is_paused
         write_json(file, {"version": VERSION, "paused": paused, "entries": [entry.to_dict() for entry in entries]})
 
