@@ -30,7 +30,7 @@ from distill.errors import Cancelled, DistillError, ModelNotSavedError, QueueErr
 from distill.json_files import keep_damaged, read_json, write_json
 from distill.models.file_format import read_config
 from distill.paths import RUN_MARKER
-from distill.runs.folder import MODEL
+from distill.runs.folder import MODEL, new_run_dir
 from distill.runs.run_owner import is_locked
 from distill.runs.run_record import RunRecord
 
@@ -450,7 +450,7 @@ class QueueRunner:
             if not change.state.is_paused:
                 chosen = next((entry for entry in entries if entry.is_open and not _is_in_use(entry)), None)
             if chosen is not None:
-                run = chosen.run if chosen.is_begun else paths.new_run_dir(chosen.name).name
+                run = chosen.run if chosen.is_begun else new_run_dir(chosen.name).name
                 begun = replace(chosen, status=RUNNING, run=run, problem="")
                 entries = [begun if entry is chosen else entry for entry in entries]
                 chosen = begun
