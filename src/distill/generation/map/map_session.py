@@ -15,8 +15,8 @@ from distill.audio.decoding.mono_decoder import FloatArray
 from distill.errors import Cancelled, DistillError
 from distill.generation.history.kept_weights import keep_weights
 from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory, keep
-from distill.generation.kits.kit_sounds import KitPlan
-from distill.generation.kits.kit_writer import Kit, KitSound, check_folder, write_kit
+from distill.generation.kits.kit_sounds import KitPlan, KitSound
+from distill.generation.kits.kit_writer import Kit, check_folder, write_kit
 from distill.generation.map.map_chunks import Position, ShownMap, Slider
 from distill.generation.map.newness import JudgedSound, Verdict, newness_word
 from distill.generation.recipe import EXTENDED, MAPPED, MORPHED, REPAINTED, VARIED, Recipe, read_recipe
