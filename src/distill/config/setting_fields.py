@@ -7,7 +7,7 @@ lists its fields, and those of configurations inside it, one by one.  Nothing he
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
 from numbers import Integral, Real
@@ -263,22 +263,6 @@ def setting_fields(config: Validated) -> list[SettingField]:
     itself, which is then what counts (`VQVAEConfig.dropout`).
     """
     return list(_walk(config, "", frozenset(), getattr(config, "family", "")))
-
-
-def grouped_settings(
-    found: Sequence[SettingField], family: str, common: str, common_owner: type
-) -> dict[str, list[SettingField]]:
-    """Return settings by heading: the family's own, those inside of others, and those of all families.
-
-    The latter are those that ``common_owner`` declares.
-    """
-    own = [setting for setting in found if not setting.group and setting.owner is not common_owner]
-    inside: dict[str, list[SettingField]] = {}
-    for setting in found:
-        if setting.group:
-            inside.setdefault(setting.group.replace("_", " ").replace(".", ", ").capitalize(), []).append(setting)
-    shared = [setting for setting in found if not setting.group and setting.owner is common_owner]
-    return {title: group for title, group in {family: own, **inside, common: shared}.items() if group}
 
 
 def _walk(config: Validated, prefix: str, taken: frozenset[str], family: str) -> Iterator[SettingField]:
