@@ -21,7 +21,7 @@ class StopRequest(threading.Event):
     def __init__(self, paused: threading.Event | None = None) -> None:
         super().__init__()
         self.paused = threading.Event() if paused is None else paused
-        self._finish = threading.Event()
+        self._finish_requested = threading.Event()
 
     def set(self) -> None:
         """Ask the run to stop with a checkpoint; it can be resumed."""
@@ -30,13 +30,13 @@ class StopRequest(threading.Event):
 
     def finish(self) -> None:
         """Request the run to end as finished, with the epochs that are done by then."""
-        self._finish.set()
+        self._finish_requested.set()
         super().set()
 
     @property
     def wants_finish(self) -> bool:
         """Whether the run is to end as finished, and not to pause."""
-        return self._finish.is_set() and not self.paused.is_set()
+        return self._finish_requested.is_set() and not self.paused.is_set()
 
 
 def wants_finish(cancel_event: threading.Event) -> bool:
