@@ -259,8 +259,8 @@ def _seed_samples(model_file: Path, name: str, seed: int, count: int) -> list[Pa
     """Return the sounds of a model file; those that were made before are taken as they are."""
     if not model_file.is_file():
         raise DistillError(f"The run {name} has no model yet. Finish it first.")
-    stem = f"{slug(name)} {model_file.stat().st_mtime_ns:x} seed {seed} of {count}"
-    files = [_compared_dir() / f"{stem} {number + 1}.wav" for number in range(count)]
+    sample_stem = f"{slug(name)} {model_file.stat().st_mtime_ns:x} seed {seed} of {count}"
+    files = [_compared_dir() / f"{sample_stem} {number + 1}.wav" for number in range(count)]
     if not all(file.is_file() for file in files):
         _write_samples(model_file, seed, files)
     return files
