@@ -7,6 +7,7 @@ of everything that changes the cost of a step: family, size of the network, batc
 import logging
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -16,7 +17,6 @@ from distill import paths
 from distill.config.training import AnyConfig, TrainingConfig, VQVAEConfig
 from distill.files import is_access_error
 from distill.json_files import read_json, write_json
-from distill.runs.estimates.stopwatch import Stopwatch
 from distill.runs.folder import RunFolder
 from distill.runs.preview_files import find_previews
 from distill.runs.verdict import Kind, Verdict
@@ -28,6 +28,23 @@ _VERSION = 1
 _RUNS, _KEYS = 8, 60
 #: Figures from here on are damaged.
 _MOST = 1e15
+
+
+class Stopwatch:
+    """Adds up what a run takes: seconds by name, and how often each was measured."""
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.counts: defaultdict[str, int] = defaultdict(int)
+
+    def add(self, name: str, seconds: float, count: int = 1) -> None:
+        """Add seconds in which so many were done."""
+        self.seconds[name] += seconds
+        self.counts[name] += count
+
+    def mean(self, name: str) -> float:
+        """Return the seconds for each; 0 where nothing was measured."""
+        return self.seconds[name] / self.counts[name] if self.counts[name] else 0.0
 
 
 @dataclass(frozen=True)
