@@ -128,8 +128,8 @@ def _move_by_system(path: Path) -> Path | None:
     except ImportError as exc:
         raise OSError(f"{path.name} cannot be moved to the trash: the package send2trash is not installed.") from exc
     send2trash(str(path))
-    there = Path.home() / ".Trash" / path.name
-    return there if sys.platform == "darwin" and there.exists() else None
+    in_trash = Path.home() / ".Trash" / path.name
+    return in_trash if sys.platform == "darwin" and in_trash.exists() else None
 
 
 def _trash_folders(path: Path) -> Iterator[tuple[Path, Path | None]]:

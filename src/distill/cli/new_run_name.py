@@ -56,8 +56,8 @@ def names_in_use(run_dir: Path | None = None) -> set[str]:
     from distill.runs.queue import RunQueue
     from distill.runs.summary import list_runs
 
-    own = None if run_dir is None else os.path.realpath(run_dir)
-    runs = {run.name for run in list_runs() if os.path.realpath(run.folder) != own}
+    own_folder = None if run_dir is None else os.path.realpath(run_dir)
+    runs = {run.name for run in list_runs() if os.path.realpath(run.folder) != own_folder}
     models: set[str] = set()
     with suppress(LibraryError):  # which cannot be listed right now
         models = {model.name for model in ModelLibrary(paths.models_dir()).list()}

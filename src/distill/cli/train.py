@@ -165,7 +165,7 @@ def finish(
         from distill.training.loop import resume_run
 
         def end(show: Callable[[Event], None]) -> dict[str, Any]:
-            request = StopRequest(paused=stop)
+            request = StopRequest(pause_requested=stop)
             request.finish()
             return resume_run(run, callback=show, cancel_event=request, models_dir=paths.models_dir())
 

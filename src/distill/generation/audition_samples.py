@@ -134,9 +134,9 @@ def find_run(entry: ModelEntry) -> Path | None:
     """
     if not entry.facts.trained:
         return None
-    found = [folder for folder in _run_folders() if _began(folder) == entry.facts.trained]
-    same = [folder for folder in found if _model_id(folder / MODEL) in (None, entry.model_id)]
-    return same[0] if same else None
+    began_then = [folder for folder in _run_folders() if _began(folder) == entry.facts.trained]
+    with_model = [folder for folder in began_then if _model_id(folder / MODEL) in (None, entry.model_id)]
+    return with_model[0] if with_model else None
 
 
 def _run_folders() -> Iterator[Path]:
@@ -198,14 +198,14 @@ def tidy_samples(models: Iterable[ModelEntry]) -> None:
 
     What cannot be removed now, as it is open on Windows, goes another time.
     """
-    wanted, kept = {_generated_path(entry) for entry in models}, []
+    wanted, used = {_generated_path(entry) for entry in models}, []
     for path in _generated_dir().glob("*.wav"):
         with suppress(OSError):
             if path in wanted:
-                kept.append((path.stat().st_atime_ns, path))
+                used.append((path.stat().st_atime_ns, path))
             else:
                 path.unlink()
-    for _, path in sorted(kept, reverse=True)[MOST_KEPT:]:
+    for _, path in sorted(used, reverse=True)[MOST_KEPT:]:
         with suppress(OSError):
             path.unlink()
 

@@ -130,14 +130,15 @@ def reconstruct_stream(
     GenerationCancelled
         ``cancel_event`` was set.
     """
-    work, left, size = _TransformProgress(None, cancel_event), samples, model.chunk_samples * CHUNKS_AT_ONCE
+    work = _TransformProgress(None, cancel_event)
+    samples_left, most_samples = samples, model.chunk_samples * CHUNKS_AT_ONCE
     source = _SourceBlocks(blocks)
-    while left > 0:
+    while samples_left > 0:
         work.check()
-        part = torch.from_numpy(source.take(min(size, left))) / max(peak, 1e-12)
+        part = torch.from_numpy(source.take(min(most_samples, samples_left))) / max(peak, 1e-12)
         chunks = torch.nn.functional.pad(part, (0, -len(part) % model.chunk_samples))
         generated = model.through_latent(chunks.reshape(-1, 1, model.chunk_samples)).reshape(-1)[: len(part)]
-        left -= len(part)
+        samples_left -= len(part)
         yield (generated * peak).numpy()
 
 
@@ -221,9 +222,9 @@ def _made(
     windows = source.windows([start * geometry.hop_length for start in starts], model.chunk_samples)
 
     def decoded() -> Iterator[Tensor]:
-        for at in range(0, len(starts), _WINDOWS_AT_ONCE):
+        for first in range(0, len(starts), _WINDOWS_AT_ONCE):
             work.check()
-            batch = [next(windows) for _ in starts[at : at + _WINDOWS_AT_ONCE]]
+            batch = [next(windows) for _ in starts[first : first + _WINDOWS_AT_ONCE]]
             features = model.family.features((torch.stack(batch)[:, None] / peak).to(model.device))
             yield from model.family.reconstruct(model.model, features).float().cpu()
 

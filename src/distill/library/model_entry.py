@@ -54,16 +54,16 @@ class ModelEntry:
         user: UserMetadata | None,
     ) -> Self:
         """Return the entry of a file; the user's metadata go before those of the file."""
-        known = facts or ModelFacts("", path.stem)
-        fits = user is not None and (facts is None or user.model_id == known.model_id)
-        user = user if user is not None and fits else UserMetadata()
-        name = user.name if user.name is not None else known.name
+        known_facts = facts or ModelFacts("", path.stem)
+        is_of_model = user is not None and (facts is None or user.model_id == known_facts.model_id)
+        user = user if user is not None and is_of_model else UserMetadata()
+        name = user.name if user.name is not None else known_facts.name
         return cls(
             path=path,
-            facts=known,
+            facts=known_facts,
             name=name,
-            tags=known.tags if user.tags is None else user.tags,
-            notes=known.description if user.notes is None else user.notes,
+            tags=known_facts.tags if user.tags is None else user.tags,
+            notes=known_facts.description if user.notes is None else user.notes,
             starred=user.starred,
             file_bytes=status[0],
             mtime_ns=status[1],

@@ -107,13 +107,13 @@ class ModelLibrary:
         by_id = [e for e in entries if len(what) >= 4 and e.model_id.startswith(what)]
         by_name = [e for e in entries if fold(what) in (fold(e.name), fold(e.shown_name))]
         by_part = [e for e in entries if what and fold(what) in fold(e.name)]
-        found = next((group for group in (by_file, by_id, by_name, by_part) if group), [])
-        if not found:
+        meant = next((group for group in (by_file, by_id, by_name, by_part) if group), [])
+        if not meant:
             raise UnknownModelError(f"There is no model {_short(what)} in the library. See: distill models list")
-        if len(found) > 1:
-            files = ", ".join(entry.path.name for entry in found[:5]) + (", …" if len(found) > 5 else "")
-            raise UnknownModelError(f"{len(found)} models are called {_short(what)}: name one by its file ({files}).")
-        return found[0]
+        if len(meant) > 1:
+            files = ", ".join(entry.path.name for entry in meant[:5]) + (", …" if len(meant) > 5 else "")
+            raise UnknownModelError(f"{len(meant)} models are called {_short(what)}: name one by its file ({files}).")
+        return meant[0]
 
     def _refresh(self, index: Index, progress: Progress | None, cancel_event: threading.Event | None) -> bool:
         """Bring an index up to date with the files; return whether anything changed."""

@@ -76,23 +76,23 @@ class MapSession:
         with self._lock, self._noted_reason():
             self._model, self._known = None, {}
             model = open_model(model_file)
-            shown = map_of(model)
+            latent_map = map_of(model)
             sliders = sliders_of(model)
             self._map_id = map_id(model)
             self._model, self._file = model, model_file
             for identity in (self._map_id, model.weights_id()):
                 keep_weights(model_file, identity)  # a resumed run replaces the file
-        files = find_sounds(shown.fingerprints, sounds_of_runs(model_file))
+        files = find_sounds(latent_map.fingerprints, sounds_of_runs(model_file))
         names = {fingerprint: path.stem for fingerprint, path in files.items()}
         result = ShownMap(
-            tuple((x, y) for x, y in shown.positions.tolist()),
-            tuple(shown.sounds.tolist()),
-            tuple(shown.starts.tolist()),
-            tuple(shown.seconds.tolist()),
-            tuple(shown.brightness.tolist()),
-            tuple(shown.loudness.tolist()),
-            tuple(sound_name(shown, number, names) for number in range(len(shown.fingerprints))),
-            {n: files[text] for n, text in enumerate(shown.fingerprints) if text in files},
+            tuple((x, y) for x, y in latent_map.positions.tolist()),
+            tuple(latent_map.sounds.tolist()),
+            tuple(latent_map.starts.tolist()),
+            tuple(latent_map.seconds.tolist()),
+            tuple(latent_map.brightness.tolist()),
+            tuple(latent_map.loudness.tolist()),
+            tuple(sound_name(latent_map, number, names) for number in range(len(latent_map.fingerprints))),
+            {n: files[text] for n, text in enumerate(latent_map.fingerprints) if text in files},
             tuple(Slider(d.name, d.help, d.strength) for d in sliders.directions) if sliders else (),
             MOST_AMOUNT,
         )
@@ -256,9 +256,9 @@ class MapSession:
         with self._copies_lock:
             if self._copies is not None and self._copies[0] is shown:
                 return self._copies[1]
-            found = CopySearch.of_files(shown.files)
-            self._copies = (shown, found) if shown is self._shown else None  # another model may be open by now
-            return found
+            search = CopySearch.of_files(shown.files)
+            self._copies = (shown, search) if shown is self._shown else None  # another model may be open by now
+            return search
 
     def export_kit(
         self,
@@ -369,9 +369,9 @@ class MapSession:
 
     def _kept(self, name: str, audio: FloatArray, recipe: Recipe) -> GeneratedEntry:
         """Keep a sound in the history, and the model for its recipe."""
-        kept = keep(name, audio, recipe).entry
+        entry = keep(name, audio, recipe).entry
         keep_weights(self._file, recipe.map or recipe.weights)  # the last sound with them may have been removed
-        return kept
+        return entry
 
 
 def _mono(path: Path) -> "Tensor":

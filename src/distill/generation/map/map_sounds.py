@@ -151,9 +151,9 @@ def sliders_of(model: OpenModel) -> LatentAnalysis | None:
 def nearest_training_sound(model: OpenModel, index: SoundIndex, sound: Tensor) -> tuple[int, float]:
     """Return the number of the training sound nearest to a sound ``[1, N]``, and its newness; see `SoundIndex`."""
     peak = sound.abs().amax().clamp_min(1e-9)
-    found = index.nearest(model.synthesizer.windows_of(sound / peak))
-    at = int(found.distance.argmin())
-    return int(found.owner[at]), float(found.newness[at])
+    nearest = index.nearest(model.synthesizer.windows_of(sound / peak))
+    best_window = int(nearest.distance.argmin())
+    return int(nearest.owner[best_window]), float(nearest.newness[best_window])
 
 
 def _point(model: OpenModel, position: Position, moves: Mapping[str, float]) -> tuple[Tensor, float]:
