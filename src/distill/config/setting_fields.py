@@ -121,11 +121,11 @@ class Validated:
         """
         if not isinstance(data, dict):
             raise ConfigurationError(f"{cls.__name__} must be stored as named settings, not as {type(data).__name__}.")
-        known = {item.name: item for item in fields(cls)}  # type: ignore[arg-type]
+        known_fields = {item.name: item for item in fields(cls)}  # type: ignore[arg-type]
         values: dict[str, Any] = {}
         for name, value in data.items():
-            if name in known:
-                nested: Any = known[name].default_factory
+            if name in known_fields:
+                nested: Any = known_fields[name].default_factory
                 is_nested = isinstance(nested, type) and issubclass(nested, Validated)
                 values[name] = nested.from_dict(value) if is_nested else value
         return cls(**values)
@@ -267,13 +267,13 @@ def setting_fields(config: Validated) -> list[SettingField]:
 
 def _walk(config: Validated, prefix: str, taken: frozenset[str], family: str) -> Iterator[SettingField]:
     items = fields(config)  # type: ignore[arg-type]
-    own = taken | {item.name for item in items}
+    taken_inside = taken | {item.name for item in items}
     for item in items:
         value = getattr(config, item.name)
         if family not in item.metadata.get("families", ()) and item.metadata.get("families"):
             continue
         if isinstance(value, Validated):
-            yield from _walk(value, f"{prefix}{item.name}.", own, family)
+            yield from _walk(value, f"{prefix}{item.name}.", taken_inside, family)
         elif item.metadata.get("label") and item.name not in taken:
             default = value if item.default in (MISSING, None) else item.default
             known = {key: item.metadata[key] for key in _FACTS}

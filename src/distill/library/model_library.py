@@ -212,11 +212,11 @@ class ModelLibrary:
             entry = self._entry_of(path)
             if entry.problem is not None:
                 raise LibraryError(entry.problem)
-            known = read_user_metadata(path)
-            fits = known is not None and known.model_id == entry.model_id
-            user = known if known is not None and fits else UserMetadata(entry.model_id)
+            stored = read_user_metadata(path)
+            is_of_model = stored is not None and stored.model_id == entry.model_id
+            user_metadata = stored if stored is not None and is_of_model else UserMetadata(entry.model_id)
             try:
-                write_user_metadata(path, replace(user, **changes))
+                write_user_metadata(path, replace(user_metadata, **changes))
             except OSError as exc:
                 raise LibraryError(f"{path.name} could not be changed ({exc.strerror or exc}).") from exc
             return self._entry_of(path)
@@ -430,12 +430,12 @@ def _same_content(one: Path, other: Path) -> bool:
 
 def _same_model(one: Path, other: Path) -> bool:
     """Whether two model files differ in nothing but what `ModelLibrary.export` writes into a copy."""
-    found = []
+    contents = []
     for path in (one, other):
         data, checksums = read_content(path, KIND, ModelFileError)
         metadata = {key: value for key, value in dict(data["metadata"]).items() if key not in _WORDS}
-        found.append((repr(data | {"metadata": metadata}), checksums))  # as text: what is not a number equals itself
-    return found[0] == found[1]
+        contents.append((repr(data | {"metadata": metadata}), checksums))  # as text: what is not a number equals itself
+    return contents[0] == contents[1]
 
 
 def _write_renamed(path: Path, file: Any, changes: dict[str, Any]) -> None:

@@ -163,11 +163,11 @@ class QueueEntry:
             is_there = any(os.path.exists(path) for path in self.sounds)  # noqa: PTH110 - `Path.exists` may fail
             return scan_sounds(self.sounds, cancel_event=cancel_event), is_there
 
-        found, is_there = wait_for(scan, cancel_event, self.sounds)
-        files = [entry.path for entry in found.entries] + [sound.path for sound in found.skipped]
+        scanned, is_there = wait_for(scan, cancel_event, self.sounds)
+        files = [entry.path for entry in scanned.entries] + [sound.path for sound in scanned.skipped]
         if not is_there or not files:
             raise QueueError(f"The sounds of “{self.name}” are not where they were: {self.sounds[0]}. Put them back.")
-        return files, len(found.entries)
+        return files, len(scanned.entries)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values; fixes and what the run starts from only where there are any."""
@@ -307,15 +307,15 @@ class RunQueue:
         for entry in entries:
             _check_readable(entry)
         with self.changing() as change:
-            kept = [*change.state.entries, *entries]
-            if len(kept) > MOST_ENTRIES:
+            queued = [*change.state.entries, *entries]
+            if len(queued) > MOST_ENTRIES:
                 raise QueueError(f"The queue holds at most {MOST_ENTRIES} runs. Remove some first.")
-            if len(json.dumps([entry.to_dict() for entry in kept])) > _MOST_BYTES // 2:
+            if len(json.dumps([entry.to_dict() for entry in queued])) > _MOST_BYTES // 2:
                 raise QueueError(
                     "The queue cannot hold so many sounds that are named one by one. Add their folder, or remove runs "
                     "first."
                 )
-            change.write(kept)
+            change.write(queued)
 
     def remove(self, ids: Iterable[str]) -> None:
         """Remove entries; the runs that they made stay.

@@ -146,18 +146,18 @@ class Figures:
 
     def of_family(self, family: str) -> list[RunFigures]:
         """Return the figures of all runs of a family."""
-        return [run for key, found in self._entries.items() if key.split()[0] == family for run in found]
+        return [run for key, runs in self._entries.items() if key.split()[0] == family for run in runs]
 
     def runs(self) -> list[RunFigures]:
         """Return the figures of all runs, no trials; those of the kind that was trained last come last."""
-        return [run for found in self._entries.values() for run in found if not run.is_trial]
+        return [run for runs in self._entries.values() for run in runs if not run.is_trial]
 
     def add(self, config: AnyConfig, run: RunFigures) -> None:
         """Take the figures of a run; a trial is dropped when the first run is there."""
         key = figures_key(config)
-        known = self._entries.pop(key, [])
-        kept = known if run.is_trial else [item for item in known if not item.is_trial]
-        self._entries[key] = [*kept, run][-_RUNS:]
+        figures = self._entries.pop(key, [])
+        figures = figures if run.is_trial else [item for item in figures if not item.is_trial]
+        self._entries[key] = [*figures, run][-_RUNS:]
         for oldest in list(self._entries)[:-_KEYS]:
             del self._entries[oldest]
 
@@ -165,7 +165,7 @@ class Figures:
         """Write the file; only the estimates are lost if that fails."""
         if self._is_unread:
             return
-        runs = {key: [asdict(run) for run in found] for key, found in self._entries.items()}
+        runs = {key: [asdict(run) for run in figures] for key, figures in self._entries.items()}
         try:
             write_json(path or _file(), {"version": _VERSION, "runs": runs})
         except OSError as exc:
