@@ -96,7 +96,7 @@ class _Scene:
 
         from distill.gui.window.main_window import MainWindow
         from distill.playback.player import Player
-        from distill.process.gil_and_gc import set_switch_interval
+        from distill.process.interpreter import set_switch_interval
 
         set_switch_interval()
         self._app = QApplication.instance() or QApplication(["distill"])

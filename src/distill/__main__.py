@@ -90,20 +90,20 @@ def main_gui() -> int:
     environment.limit_spinning()
     environment.ensure_std_streams()
     new_window = [word for word in sys.argv[1:] if word == NEW_WINDOW]
-    return _open_window([*new_window, *[word for word in sys.argv[1:] if _can_be_opened(word)][:1]])
+    return _open_window([*new_window, *[word for word in sys.argv[1:] if _is_openable(word)][:1]])
 
 
 def _is_for_the_window(words: list[str]) -> bool:
     """Whether the words are nothing, or one thing to open; a folder named like a command is written ``./train``."""
     if not words:
         return True
-    return len(words) == 1 and words[0] not in COMMANDS and not words[0].startswith("-") and _can_be_opened(words[0])
+    return len(words) == 1 and words[0] not in COMMANDS and not words[0].startswith("-") and _is_openable(words[0])
 
 
-def _can_be_opened(word: str) -> bool:
-    """Whether the window can show it: a folder of sounds, or a model."""
-    path = Path(word)
-    return path.is_dir() or (path.suffix.lower() == ".distill" and path.is_file())
+def _is_openable(argument: str) -> bool:
+    """Whether the window can show what is named on the command line: a folder of sounds, or a model."""
+    argument_path = Path(argument)
+    return argument_path.is_dir() or (argument_path.suffix.lower() == ".distill" and argument_path.is_file())
 
 
 def _open_window(words: list[str]) -> int:
@@ -117,11 +117,12 @@ def _open_window(words: list[str]) -> int:
         return 1
     from distill import diagnostics
     from distill.housekeeping import tidy_own_folders
+    from distill.process.torch_libraries import load_torch_before_qt
 
     gc.disable()  # nothing that is imported is garbage; later the window collects, see `distill.gui.window.gc_timer`
     diagnostics.start()
     tidy_own_folders()
-    environment.load_torch_before_qt()
+    load_torch_before_qt()
     try:
         from distill.gui.app import run
 

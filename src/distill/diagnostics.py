@@ -166,20 +166,20 @@ def report(error: BaseException, origin: str | None = None, *, is_expected: bool
     if is_expected is None:
         is_expected = isinstance(error, DistillError)
     summary = str(error) if is_expected else "".join(traceback.format_exception_only(error))
-    found = Report(
+    new_report = Report(
         summary=summary.strip().replace("\n", " "),
         details="".join(traceback.format_exception(error)),
         origin=origin or threading.current_thread().name,
         is_expected=is_expected,
     )
-    log.error("%s: %s", found.origin, found.details)
+    log.error("%s: %s", new_report.origin, new_report.details)
     with _lock:
         observers = list(_observers)
         if not observers and len(_kept) < KEPT_REPORTS:
-            _kept.append(found)
+            _kept.append(new_report)
     for observer in observers:
-        _emit(observer, found)
-    return found
+        _emit(observer, new_report)
+    return new_report
 
 
 def subscribe(observer: Observer) -> Callable[[], None]:

@@ -7,7 +7,7 @@ show it as it is.  Anything that does not derive from `DistillError` is a bug an
 import errno
 
 #: What torch says where memory is not enough: on the CPU (Linux, Windows), CUDA and MPS, and in the C++ library.
-_SHORT_OF_MEMORY = (
+_MEMORY_ERRORS = (
     "can't allocate memory",
     "not enough memory",
     "out of memory",
@@ -18,7 +18,7 @@ _SHORT_OF_MEMORY = (
 )
 #: What oneDNN says where there is no room for the code or the buffers of an operation.  Longer messages that begin
 #: alike ("could not create a primitive descriptor for ...") say that it does not know the operation.
-_ONEDNN_SHORT_OF_MEMORY = ("could not create a primitive", "could not execute a primitive")
+_ONEDNN_MEMORY_ERRORS = ("could not create a primitive", "could not execute a primitive")
 
 
 class DistillError(Exception):
@@ -103,7 +103,7 @@ def is_memory_error(error: BaseException | None) -> bool:
         return error.errno == errno.ENOMEM
     if isinstance(error, (RuntimeError, ImportError)):
         text = str(error)
-        return text in _ONEDNN_SHORT_OF_MEMORY or any(mark in text for mark in _SHORT_OF_MEMORY)
+        return text in _ONEDNN_MEMORY_ERRORS or any(words in text for words in _MEMORY_ERRORS)
     return isinstance(error, MemoryError)
 
 

@@ -23,12 +23,12 @@ LOW_UTILIZATION = 0.3
 Health = Mapping[str, Mapping[str, float]]
 
 
-def utilization_warnings(health: Health) -> list[str]:
-    """Return a sentence for each level of a codebook that is hardly used."""
+def utilization_warnings(codebook_health: Health) -> list[str]:
+    """Return a sentence for each level of a codebook that is hardly used, for `VQEpochMetrics`."""
     return [
-        f"Level {name.removeprefix('level_')}: utilization {level['utilization']:.0%} (below 30% threshold)"
-        for name, level in health.items()
-        if level["utilization"] < LOW_UTILIZATION
+        f"Level {level.removeprefix('level_')}: utilization {health['utilization']:.0%} (below 30% threshold)"
+        for level, health in codebook_health.items()
+        if health["utilization"] < LOW_UTILIZATION
     ]
 
 

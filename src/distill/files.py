@@ -206,10 +206,10 @@ def _publish(path: Path, move: Callable[[Path], None]) -> Path:
 
 def free_path(path: Path) -> Path:
     """Return ``path``, or the first of ``name (2).wav``, ``name (3).wav``, ... that does not exist."""
-    found, number = path, 2
-    while os.path.lexists(found):
-        found, number = path.with_name(f"{path.stem} ({number}){path.suffix}"), number + 1
-    return found
+    free, number = path, 2
+    while os.path.lexists(free):
+        free, number = path.with_name(f"{path.stem} ({number}){path.suffix}"), number + 1
+    return free
 
 
 def _flush(file: IO[bytes]) -> None:

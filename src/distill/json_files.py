@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from distill.files import write_whole
+from distill.files import free_path, write_whole
 
 _BLOCK_BYTES = 1 << 20
 
@@ -89,6 +89,17 @@ def parse_json(text: bytes | str) -> Any:
         if not level:
             return value
     raise ValueError("JSON that is nested too deep")
+
+
+def keep_damaged(path: Path, name: str) -> None:
+    """Rename a damaged file to ``name``, or to a free name like it, so that another can be written in its place.
+
+    Raises
+    ------
+    OSError
+        It cannot be renamed.
+    """
+    path.replace(free_path(path.with_name(name)))
 
 
 def read_json_lines(path: Path, apply: Callable[[Any], object]) -> int:

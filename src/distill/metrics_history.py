@@ -82,7 +82,7 @@ class _History(Generic[S, E]):
     @property
     def position(self) -> float:
         """Where the history ends, in epochs: 1 is the end of the first one; 0 for an empty history."""
-        ends = [float(e.epoch + 1) for e in self.epochs[-1:]]
+        ends = [float(metrics.epoch + 1) for metrics in self.epochs[-1:]]
         if self.step_count:
             epoch, step, total = (self._columns[name][-1] for name in ("epoch", "step", "total_steps"))
             ends.append(epoch + (step + 1) / max(total, 1))
@@ -101,16 +101,17 @@ class _History(Generic[S, E]):
         """Return ``train_losses`` and ``val_losses`` by epoch, ``recon_losses`` and the third term's by step."""
         field_name, curve = self.term
         return {
-            "train_losses": [e.train_loss for e in self.epochs],
-            "val_losses": [e.val_loss for e in self.epochs],
+            "train_losses": [metrics.train_loss for metrics in self.epochs],
+            "val_losses": [metrics.val_loss for metrics in self.epochs],
             "recon_losses": list(self._columns["recon_loss"]),
             curve: list(self._columns[field_name]),
         }
 
     def get_best_epoch(self) -> int | None:
         """Return the epoch of lowest finite validation loss, or None."""
-        best = min((e for e in self.epochs if math.isfinite(e.val_loss)), key=lambda e: e.val_loss, default=None)
-        return None if best is None else best.epoch
+        measured = (metrics for metrics in self.epochs if math.isfinite(metrics.val_loss))
+        best_metrics = min(measured, key=lambda metrics: metrics.val_loss, default=None)
+        return None if best_metrics is None else best_metrics.epoch
 
     def compute_eta(
         self, epoch: int, total_epochs: int, elapsed_seconds: float, epochs_done: int | None = None
@@ -132,7 +133,7 @@ class _History(Generic[S, E]):
         steps = None if epochs is None else bisect_left(self._columns["epoch"], epochs)
         return {
             "steps": {name: to_json_value(column[:steps]) for name, column in self._columns.items()},
-            "epochs": [to_json_value(asdict(e)) for e in self.epochs if epochs is None or e.epoch < epochs],
+            "epochs": [to_json_value(asdict(item)) for item in self.epochs if epochs is None or item.epoch < epochs],
         }
 
     @classmethod

@@ -6,12 +6,9 @@ for tests, for a portable installation, or for a musician who wants everything o
 
 import os
 import sys
-from datetime import datetime
 from pathlib import Path
 
 import platformdirs
-
-from distill.names import slug
 
 _APP = "distill"
 #: The record of a run in its folder.  A folder that holds one is not searched for sounds.
@@ -72,12 +69,3 @@ def resources_dir() -> Path:
         return Path(bundle) / "resources"
     installed = Path(__file__).parent / "resources"  # where pyproject.toml puts them in a wheel
     return installed if installed.is_dir() else Path(__file__).parents[2] / "resources"
-
-
-def new_run_dir(name: str) -> Path:
-    """Return a path for a new run's folder, not yet made: date, time and name, made unique by a number."""
-    stem = f"{datetime.now():%Y-%m-%d %H.%M.%S} {slug(name, 'run')}"
-    path, n = runs_dir() / stem, 2
-    while path.exists():
-        path, n = runs_dir() / f"{stem} ({n})", n + 1
-    return path

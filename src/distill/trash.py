@@ -10,11 +10,45 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 from urllib.parse import quote, unquote_to_bytes
 
 from distill.files import free_path
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """A file in the trash.
+
+    Attributes
+    ----------
+    original
+        Where it was.
+    in_trash
+        Where it is, or None where the system does not tell.
+    name
+        What it is called, for people.
+    pending
+        Whether it was about to be moved: noted before, so that a process that is killed loses no file.
+    """
+
+    original: Path
+    in_trash: Path | None
+    name: str
+    pending: bool = False
+
+    def settled(self) -> Self | None:
+        """Return the deletion as the files show it: None where the file is back, or was never moved."""
+        if self.pending:
+            if os.path.lexists(self.original):
+                return None
+            return replace(self, in_trash=find_in_trash(self.original), pending=False)
+        if self.in_trash is not None and self.original.exists() and not os.path.lexists(self.in_trash):
+            return None
+        return self
 
 
 def move_to_trash(path: Path) -> Path | None:
@@ -82,9 +116,9 @@ def find_in_trash(original: Path) -> Path | None:
                 with suppress(OSError, ValueError):
                     facts = dict(line.partition("=")[::2] for line in note.read_text("ascii").splitlines())
                     where = Path(os.fsdecode(unquote_to_bytes(facts.get("Path", ""))))
-                    there = folder / "files" / note.name.removesuffix(".trashinfo")
-                    if (top / where if top else where) == original and os.path.lexists(there):
-                        found.append((facts.get("DeletionDate", ""), there))
+                    in_trash = folder / "files" / note.name.removesuffix(".trashinfo")
+                    if (top / where if top else where) == original and os.path.lexists(in_trash):
+                        found.append((facts.get("DeletionDate", ""), in_trash))
     return max(found, default=("", None))[1]
 
 
@@ -94,8 +128,8 @@ def _move_by_system(path: Path) -> Path | None:
     except ImportError as exc:
         raise OSError(f"{path.name} cannot be moved to the trash: the package send2trash is not installed.") from exc
     send2trash(str(path))
-    there = Path.home() / ".Trash" / path.name
-    return there if sys.platform == "darwin" and there.exists() else None
+    in_trash = Path.home() / ".Trash" / path.name
+    return in_trash if sys.platform == "darwin" and in_trash.exists() else None
 
 
 def _trash_folders(path: Path) -> Iterator[tuple[Path, Path | None]]:

@@ -121,15 +121,15 @@ def _read_version(answer: bytes) -> str:
     """
     data = parse_json(answer)
     tag = data.get("tag_name") if isinstance(data, dict) else None
-    found = _VERSION.fullmatch(tag) if isinstance(tag, str) else None
-    if found is None or data.get("draft") is True or data.get("prerelease") is True:
+    tag_match = _VERSION.fullmatch(tag) if isinstance(tag, str) else None
+    if tag_match is None or data.get("draft") is True or data.get("prerelease") is True:
         raise ValueError("the answer names no release")
-    return ".".join(str(int(number)) for number in found.groups())
+    return ".".join(str(int(number)) for number in tag_match.groups())
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    found = _VERSION.match(version)
-    return tuple(map(int, found.groups())) if found is not None else ()
+    version_match = _VERSION.match(version)
+    return tuple(map(int, version_match.groups())) if version_match is not None else ()
 
 
 def _fetch(address: str, cancelled: threading.Event) -> bytes:
@@ -200,8 +200,8 @@ class _SameHost(urllib.request.HTTPRedirectHandler):
 def _certificates() -> ssl.SSLContext:
     """Return a context that checks certificates, also in a bundle, whose OpenSSL looks where its maker had them."""
     context = ssl.create_default_context()
-    places = ssl.get_default_verify_paths()
-    if places.cafile is None and places.capath is None and not context.get_ca_certs():
+    verify_paths = ssl.get_default_verify_paths()
+    if verify_paths.cafile is None and verify_paths.capath is None and not context.get_ca_certs():
         for file in _CERTIFICATES:
             if Path(file).is_file():
                 context.load_verify_locations(file)

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 from distill.audio.demo.demo_sounds import write_demo_sounds
 from distill.audio.sound_scan import find_sound_files
 from distill.gui.window.main_window import MainWindow
-from distill.process.gil_and_gc import set_switch_interval
+from distill.process.interpreter import set_switch_interval
 from tests.gui.conftest import make_window
 from tests.gui.fakes import FakeDevice, FakeEngine
 from tests.support.screen import Screen

@@ -21,7 +21,7 @@ from distill.gui.window.gc_timer import PERIOD, collect_due
 from distill.playback.instrument import Strike
 from distill.playback.output_device import LIVE_BLOCK_FRAMES, LIVE_BUFFER_SECONDS
 from distill.playback.player import Player
-from distill.process.gil_and_gc import set_switch_interval
+from distill.process.interpreter import set_switch_interval
 from distill.training import StepMetrics, TrainingConfig, TrainingRunner
 from tests.benchmarks.conftest import Report
 from tests.support.processes import SESSION_PROCESSES, find_program, start_helper, stop_helper

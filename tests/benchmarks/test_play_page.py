@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from distill.generation.map.map_chunks import ShownMap
 from distill.generation.map.map_sounds import map_of, sliders_of
-from distill.generation.map.shown_map import ShownMap
 from distill.gui.play.map_view import MapView
 from distill.models.persistence import open_model
 from tests.benchmarks.conftest import Report

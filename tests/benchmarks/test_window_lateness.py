@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from distill.audio.demo.demo_sounds import write_demo_sounds
 from distill.gui.engine.run_state import RunState
 from distill.gui.window.main_window import MainWindow
-from distill.process.gil_and_gc import set_switch_interval
+from distill.process.interpreter import set_switch_interval
 from tests.support.screen import Screen
 from tests.support.sound_card import NullSink
 

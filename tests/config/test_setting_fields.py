@@ -7,7 +7,7 @@ import pytest
 
 from distill.config.factory import make_config
 from distill.config.family_catalog import FAMILIES
-from distill.config.presets import apply_preset, preset_for
+from distill.config.presets_by_file_count import apply_preset, preset_for
 from distill.config.setting_fields import (
     SettingField,
     changed_settings,

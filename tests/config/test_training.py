@@ -8,7 +8,7 @@ import pytest
 
 from distill.config.factory import config_from_dict, make_config
 from distill.config.family_catalog import FAMILIES, family_info
-from distill.config.presets import apply_preset, preset_for
+from distill.config.presets_by_file_count import apply_preset, preset_for
 from distill.config.preview_epochs import has_previews
 from distill.config.training import ComplexSpectrogramConfig, RunConfig
 from distill.errors import ConfigurationError

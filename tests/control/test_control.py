@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from distill.control import midi_ports as ports_module
-from distill.control.control_mapping import Controls
+from distill.control.midi_mapping import Controls
 from distill.control.midi_messages import CONTROL, NOTE_OFF, NOTE_ON, MidiMessage, MidiParser, note_name
 from distill.control.midi_ports import ByteStream, PortWatcher, SystemPorts
 from distill.control.osc import OscInput, OscOutput, take_osc

@@ -24,7 +24,7 @@ from distill.events import EpochMetrics, StepMetrics
 from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory
 from distill.generation.recipe import NEW, Recipe, read_recipe
 from distill.json_files import write_json
-from distill.library.index import Deletion, Index, Row
+from distill.library.index import Index, Row
 from distill.library.model_facts import ModelFacts
 from distill.library.model_library import ModelLibrary
 from distill.library.user_metadata import UserMetadata, read_user_metadata, write_user_metadata
@@ -36,6 +36,7 @@ from distill.runs.run_history import read_history, read_losses
 from distill.runs.run_record import RunRecord
 from distill.runs.summary import list_runs
 from distill.settings import WindowSettings
+from distill.trash import Deletion
 from tests.fuzz.mutations import BINARY, TEXT
 from tests.support.mutations import Edit
 

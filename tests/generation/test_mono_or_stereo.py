@@ -16,11 +16,10 @@ from distill.audio.export_options import ExportOptions
 from distill.audio.stereo.stereo_image import image_of
 from distill.cli.app import main
 from distill.errors import ModelFileError, SoundError
-from distill.generation.mono_or_stereo import with_dry
 from distill.generation.new_sounds import make_new
 from distill.generation.recipe import NEW, Recipe, read_recipe
 from distill.generation.remake import remake, stream_again
-from distill.generation.transform import reconstruct_file, transform_file
+from distill.generation.transform import reconstruct_file, transform_file, with_dry
 from distill.library.model_library import ModelLibrary
 from distill.models import open_model
 from distill.models.stereo.image_store import ImageStore

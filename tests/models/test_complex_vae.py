@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.audio import ComplexSpectrogram
-from distill.config.presets import get_adaptive_complex_config
+from distill.config.presets_by_file_count import get_adaptive_complex_config
 from distill.config.training import ComplexSpectrogramConfig, TrainingConfig
 from distill.models.families.complex_vae_family import ComplexVAEFamily
 from distill.models.layers import Downsample, Upsample

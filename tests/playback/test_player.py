@@ -16,7 +16,7 @@ from distill.errors import PlaybackError
 from distill.playback.output_device import Output, OutputDevice, OutputFormat
 from distill.playback.player import Player, PlayerState
 from distill.playback.tracks import Sound, fitted, load_sound, make_tracks
-from distill.process.gil_and_gc import set_switch_interval
+from distill.process.interpreter import set_switch_interval
 from tests.playback.listening import FakeOutput, Floats, Journal, correlations, noise, write
 from tests.support.sound_card import NullSink
 

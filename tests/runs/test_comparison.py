@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from distill.config.factory import make_config
-from distill.config.presets import ADAPTIVE_LATENTS
+from distill.config.presets_by_file_count import ADAPTIVE_LATENTS
 from distill.errors import RunFolderError
 from distill.events import EpochMetrics
 from distill.runs.comparison import Comparison, EpochPoint

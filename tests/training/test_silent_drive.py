@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from distill import paths
 from distill.audio.cache.sound_cache import SoundCache
 from distill.computing import unresponsive_drives
 from distill.events import Event
+from distill.runs.folder import new_run_dir
 from distill.runs.run_record import RunRecord
 from distill.training import TrainingCompleteEvent, TrainingNotice, resume_run, train
 from tests.training.conftest import QUICK, write_sounds
@@ -65,7 +65,7 @@ def test_a_new_run_says_that_the_folder_does_not_answer(
     tmp_path: Path, drive: Callable[[str], threading.Event]
 ) -> None:
     """It waited for ever, and so did the window that was to be closed."""
-    files, run = write_sounds(tmp_path / "bells", 3), paths.new_run_dir("bells")
+    files, run = write_sounds(tmp_path / "bells", 3), new_run_dir("bells")
     result, events = stopped_while(drive("get"), lambda **given: train(QUICK, files, run, "cpu", **given))
     assert result["outcome"] == "stopped"
     said = notice(events)
@@ -77,7 +77,7 @@ def test_a_new_run_says_that_the_folder_does_not_answer(
 
 
 def test_a_resumed_run_stays_at_its_checkpoint(tmp_path: Path, drive: Callable[[str], threading.Event]) -> None:
-    files, run = write_sounds(tmp_path / "bells", 3), paths.new_run_dir("bells")
+    files, run = write_sounds(tmp_path / "bells", 3), new_run_dir("bells")
     train(replace(QUICK, max_epochs=1), files, run, "cpu")
     before = (run / "run.json").read_bytes()
     result, events = stopped_while(drive("content_hash"), lambda **given: resume_run(run, max_epochs=2, **given))

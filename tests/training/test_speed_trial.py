@@ -9,8 +9,7 @@ import pytest
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.wav_writer import write_wav
-from distill.runs.estimates.measured_costs import FEWEST_STEPS, Figures, RunFacts, figures_of
-from distill.runs.estimates.stopwatch import Stopwatch
+from distill.runs.estimates.measured_costs import FEWEST_STEPS, Figures, RunFacts, Stopwatch, figures_of
 from distill.runs.folder import RunFolder
 from distill.runs.preview_files import BEFORE_FOLDER
 from distill.training.data.epoch_batches import EpochBatches

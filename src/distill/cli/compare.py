@@ -35,17 +35,17 @@ def compare(runs: Runs, as_json: AsJson = False) -> None:
     if not FEWEST_RUNS <= len(runs) <= MOST_RUNS:
         raise typer.BadParameter(f"{FEWEST_RUNS} to {MOST_RUNS} runs can be compared, not {len(runs)}.")
     try:
-        found = Comparison.read([_folder(text) for text in runs])
+        comparison = Comparison.read([_folder(text) for text in runs])
     except RunFolderError as error:
         raise DistillError(str(error)) from error
     if as_json:
-        print(json.dumps(_plain(found), allow_nan=False))
+        print(json.dumps(_plain(comparison), allow_nan=False))
         return
-    rows = [("", [run.name for run in found.runs]), *_results(found)]
-    differing = [(row.label, list(row.values)) for row in found.differences()]
+    rows = [("", [run.name for run in comparison.runs]), *_results(comparison)]
+    differing = [(row.label, list(row.values)) for row in comparison.differences()]
     width = max(len(label) for label, _ in [*rows, *differing])
     widths = [
-        min(_MOST_WIDTH, max(len(values[n]) for _, values in [*rows, *differing])) for n in range(len(found.runs))
+        min(_MOST_WIDTH, max(len(values[n]) for _, values in [*rows, *differing])) for n in range(len(comparison.runs))
     ]
     for label, values in rows:
         print(_line(label, values, width, widths))
@@ -55,7 +55,7 @@ def compare(runs: Runs, as_json: AsJson = False) -> None:
             print(_line(label, values, width, widths))
     else:
         print("\nTheir settings are the same.")
-    if not found.has_same_loss:
+    if not comparison.has_same_loss:
         print("\nLosses of different families measure different things: compare these by ear.")
 
 
@@ -104,9 +104,9 @@ def _folder(text: str) -> Path:
             return folder
     from distill.runs.summary import list_runs
 
-    found = [run.folder for run in list_runs() if run.name == text]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise typer.BadParameter(f"{len(found)} runs are called {text!r}. Name the folder of the one that you mean.")
+    folders = [run.folder for run in list_runs() if run.name == text]
+    if len(folders) == 1:
+        return folders[0]
+    if folders:
+        raise typer.BadParameter(f"{len(folders)} runs are called {text!r}. Name the folder of the one that you mean.")
     raise typer.BadParameter(f"There is no run {text!r}. Give the folder of a run, or the name that the window shows.")

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill.cli.output.text import printable
+from distill.cli.run_engine import say
 from distill.computing.unresponsive_drives import wait_for
 from distill.errors import NotEnoughSoundsError, SoundError
 
 if TYPE_CHECKING:
     from distill.audio.scan_result import ScanResult, SoundEntry
-from distill.cli.run_engine import say
 
 
 def find_sounds(given: list[Path], demo: bool, stop: threading.Event, as_json: bool) -> tuple[list[Path], int]:
@@ -29,16 +29,16 @@ def find_sounds(given: list[Path], demo: bool, stop: threading.Event, as_json: b
         from distill.audio.demo.demo_sounds import write_demo_sounds
 
         given = [*given, *write_demo_sounds()]
-    found = wait_for(lambda _progress: scan_sounds(given, cancel_event=stop), stop, given)
-    if text := found.passed_over_text():
+    scan = wait_for(lambda _progress: scan_sounds(given, cancel_event=stop), stop, given)
+    if text := scan.passed_over_text():
         say(printable(text), as_json)
-    _refuse_too_few(found, given)
-    _refuse_too_few(wait_for(lambda _progress: _first_decoded(found, stop), stop, given), given)
-    files = [entry.path for entry in found.entries] + [sound.path for sound in found.skipped]
-    return files, len(found.entries)
+    _refuse_too_few(scan, given)
+    _refuse_too_few(wait_for(lambda _progress: _first_usable_sounds(scan, stop), stop, given), given)
+    files = [entry.path for entry in scan.entries] + [sound.path for sound in scan.skipped]
+    return files, len(scan.entries)
 
 
-def _first_decoded(found: "ScanResult", stop: threading.Event) -> "ScanResult":
+def _first_usable_sounds(scan: "ScanResult", stop: threading.Event) -> "ScanResult":
     """Return the first two sounds that can be used, and what cannot be used before them: silence has a header, too.
 
     The run finds in the cache what is decoded here.
@@ -46,9 +46,9 @@ def _first_decoded(found: "ScanResult", stop: threading.Event) -> "ScanResult":
     from distill.audio.cache.sound_cache import SoundCache
     from distill.audio.scan_result import SkippedSound
 
-    cache, skipped = SoundCache(), list(found.skipped)
+    cache, skipped = SoundCache(), list(scan.skipped)
     usable: list[SoundEntry] = []
-    for entry in found.entries:
+    for entry in scan.entries:
         try:
             cache.get(entry.path, stop)
         except SoundError as exc:
@@ -57,17 +57,17 @@ def _first_decoded(found: "ScanResult", stop: threading.Event) -> "ScanResult":
             usable.append(entry)
         if len(usable) > 1:
             break
-    return replace(found, entries=tuple(usable), skipped=tuple(skipped))
+    return replace(scan, entries=tuple(usable), skipped=tuple(skipped))
 
 
-def _refuse_too_few(found: "ScanResult", given: list[Path]) -> None:
+def _refuse_too_few(scan: "ScanResult", given: list[Path]) -> None:
     from distill.runs.estimates.enough_sounds import too_few_text
     from distill.training.data.split import MIN_DIVIDED_CHUNKS
 
-    entries = found.entries
+    entries = scan.entries
     if len(entries) > 1 or (entries and math.ceil(entries[0].duration_s) >= MIN_DIVIDED_CHUNKS):
         return
-    if not found.file_count:
+    if not scan.file_count:
         raise NotEnoughSoundsError(f"There are no sounds in {given[0]}. Choose a folder of sounds.")
     usable = f"only {entries[0].name} can be used" if entries else "none can be used"
-    raise NotEnoughSoundsError(too_few_text(MIN_DIVIDED_CHUNKS, usable, found.skipped))
+    raise NotEnoughSoundsError(too_few_text(MIN_DIVIDED_CHUNKS, usable, scan.skipped))

@@ -8,7 +8,7 @@ import typer
 
 from distill import paths
 from distill.cli.output.text import count_of, duration, printable
-from distill.errors import DistillError, LibraryError, UnknownModelError
+from distill.errors import DistillError, LibraryError
 from distill.names import checked_name
 
 if TYPE_CHECKING:
@@ -99,11 +99,7 @@ def delete(which: Which) -> None:
 def restore(name: Annotated[str, typer.Argument(help="Name or file name of a deleted model.")]) -> None:
     """Take a model back out of the trash."""
     library = _library()
-    for deletion in reversed(library.deletions()):
-        if name in (deletion.name, deletion.original.name):
-            print(printable(library.restore(deletion).path))
-            return
-    raise UnknownModelError(f"No model {name!r} was deleted from the library. Look into the system's trash.")
+    print(printable(library.restore(library.find_deletion(name)).path))
 
 
 @models.command("export", epilog="Example: distill models export bells ~/for-a-friend")

@@ -12,7 +12,7 @@ from distill import paths
 from distill.cli.output.text import printable
 from distill.cli.run_engine import say
 from distill.errors import Cancelled, LibraryError
-from distill.names import MOST_NAME, taken_names
+from distill.names import MOST_NAME, free_name, taken_names
 
 #: Seconds for which the start of another run is waited for, and between two looks at whether the user stops.
 _NAMING_PATIENCE_S, _LOOK_S = 30.0, 0.1
@@ -56,18 +56,20 @@ def names_in_use(run_dir: Path | None = None) -> set[str]:
     from distill.runs.queue import RunQueue
     from distill.runs.summary import list_runs
 
-    own = None if run_dir is None else os.path.realpath(run_dir)
-    runs = {run.name for run in list_runs() if os.path.realpath(run.folder) != own}
+    own_folder = None if run_dir is None else os.path.realpath(run_dir)
+    runs = {run.name for run in list_runs() if os.path.realpath(run.folder) != own_folder}
     models: set[str] = set()
     with suppress(LibraryError):  # which cannot be listed right now
         models = {model.name for model in ModelLibrary(paths.models_dir()).list()}
     return taken_names(runs, (entry.name for entry in RunQueue().read().entries), models)
 
 
-def say_number(name: str, wanted: str, as_json: bool) -> None:
-    """Say that a name was taken, where it was."""
+def free_run_name(wanted: str, run_dir: Path, as_json: bool) -> str:
+    """Return the name of the run in ``run_dir``, with a number where it is taken, and say so."""
+    name = free_name(wanted, names_in_use(run_dir))
     if name != wanted:
         say(printable(f"There is a run or a model called “{wanted}” already; this run is called “{name}”."), as_json)
+    return name
 
 
 def dataset_name(given: list[Path], demo: bool) -> str:

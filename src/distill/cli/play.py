@@ -16,12 +16,12 @@ from distill.cli.options import ModelFile
 from distill.cli.output.text import printable
 from distill.errors import DistillError, PlaybackError
 from distill.files import temporary_folder
-from distill.process.gil_and_gc import freeze_imports, set_switch_interval
+from distill.process.interpreter import freeze_imports, set_switch_interval
 from distill.process.stop_signals import EXIT_STOPPED, stop_on_signal
 
 if TYPE_CHECKING:
     from distill.cli.sounds_to_play import Sounds
-    from distill.control.control_mapping import Controls
+    from distill.control.midi_mapping import Controls
     from distill.control.pads_and_keys import Board
     from distill.playback.player import Player, PlayerStatus
 
@@ -74,7 +74,7 @@ def play(
     set_switch_interval()
     with stop_on_signal("Stopping.") as stop, temporary_folder("play") as folder:
         from distill.cli.sounds_to_play import Sounds
-        from distill.control.control_mapping import Controls
+        from distill.control.midi_mapping import Controls
         from distill.control.pads_and_keys import Board
         from distill.playback.player import Player
 
@@ -88,7 +88,7 @@ def play(
             for number, path in enumerate(sounds.paths):
                 board.hold(number, path)
             board.key_sound = sounds.paths[0]
-            target = _Terminal(board, sounds)
+            target = _TerminalTarget(board, sounds)
             controls = Controls(target)
             controls.plays_pitches, controls.sliders = pitches, sounds.sliders
             board.prepare()
@@ -137,6 +137,8 @@ def _tell_ports(names: tuple[str, ...], opened: tuple[str, ...]) -> None:
 
 
 def _open_device(player: "Player") -> None:
+    from distill.playback.output_device import NO_ANSWER
+
     problems = list[str]()
 
     def listen(status: "PlayerStatus") -> None:
@@ -146,7 +148,7 @@ def _open_device(player: "Player") -> None:
     player.listener = listen
     player.arm(True)
     if not _await(player):
-        raise PlaybackError("The sound device does not answer. Choose another one in the system, and try again.")
+        raise PlaybackError(NO_ANSWER)
     if problems:
         raise PlaybackError(problems[0])
     player.listener = _tell_problem
@@ -171,13 +173,13 @@ def _wait_for_silence(player: "Player", stop: threading.Event) -> None:
     stop.wait(player.note_seconds + 0.1)  # what is queued in the device
 
 
-class _Terminal:
+class _TerminalTarget:
     """Plays what the controls say, and prints it; moves are carried out on the main thread, once they rest."""
 
     def __init__(self, board: "Board", sounds: "Sounds") -> None:
         self._board, self._sounds = board, sounds
         self._moved_at: float | None = None
-        self._point, self._moves = [0.5, 0.5], dict[str, float]()
+        self._point, self._slider_shares = [0.5, 0.5], dict[str, float]()
 
     def strike_pad(self, pad: int, velocity: int) -> None:
         """Play a pad."""
@@ -208,7 +210,7 @@ class _Terminal:
 
     def move_slider(self, name: str, amount: float) -> None:
         """Move a slider."""
-        self._moves[name] = amount
+        self._slider_shares[name] = amount
         self._moved_at = time.monotonic()
 
     def settle(self) -> None:
@@ -217,7 +219,7 @@ class _Terminal:
             return
         self._moved_at = None
         try:
-            path = self._sounds.at((self._point[0], self._point[1]), dict(self._moves))
+            path = self._sounds.at((self._point[0], self._point[1]), dict(self._slider_shares))
         except DistillError as error:
             print(printable(error), flush=True)
             return

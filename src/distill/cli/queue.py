@@ -100,8 +100,8 @@ def add(
     for key in families:
         for number in seeds:
             marks = [key] * (len(families) > 1) + [f"seed {number}"] * (len(seeds) > 1)
-            wanted, own = " ".join([title, *marks]), {**changes, "seed": number}
-            entry = QueueEntry(wanted, tuple(given), key, preset, epochs, own, {}, start_from)
+            wanted, settings = " ".join([title, *marks]), {**changes, "seed": number}
+            entry = QueueEntry(wanted, tuple(given), key, preset, epochs, settings, {}, start_from)
             entry.config(1)  # a wrong setting is told now, and not in the middle of the night
             entries.append(entry)
     line = _queue()
@@ -166,12 +166,12 @@ def remove(
     """Take runs off the queue.  What they have trained stays in the list of runs."""
     line = _queue()
     state = line.read()
-    found = [_find(state, text) for text in which or []]
-    found += [entry for entry in state.entries if done and not entry.is_open]
+    entries = [_find(state, text) for text in which or []]
+    entries += [entry for entry in state.entries if done and not entry.is_open]
     if not which and not done:
         raise typer.BadParameter("Say which: their numbers in the list, or --done for all that have ended.")
-    line.remove(entry.id for entry in found)
-    print(f"{count_of(len({entry.id for entry in found}), 'run was', 'runs were')} removed from the queue.")
+    line.remove(entry.id for entry in entries)
+    print(f"{count_of(len({entry.id for entry in entries}), 'run was', 'runs were')} removed from the queue.")
 
 
 @queue.command(epilog="Example: distill queue pause")
@@ -255,10 +255,10 @@ def _find(state: "QueueState", text: str) -> "QueueEntry":
     """Return the entry that a user means; none, or several, are wrong usage."""
     if text.isdecimal() and 0 < int(text) <= len(state.entries):
         return state.entries[int(text) - 1]
-    found = [entry for entry in state.entries if len(text) >= _SHORTEST_ID and entry.id.startswith(text)]
-    if len(found) != 1:
+    entries = [entry for entry in state.entries if len(text) >= _SHORTEST_ID and entry.id.startswith(text)]
+    if len(entries) != 1:
         raise typer.BadParameter(f"No single run in the queue is meant by {text!r}. See: distill queue list")
-    return found[0]
+    return entries[0]
 
 
 def _line(number: int, entry: "QueueEntry", is_worked_off: bool) -> str:

@@ -12,8 +12,8 @@ import typer
 
 from distill import diagnostics
 from distill.cli.output.run_display import Display, make_display
-from distill.cli.output.save_elsewhere import save_elsewhere
 from distill.cli.output.text import printable
+from distill.cli.output.unsaved_model_prompt import ask_where_to_save
 from distill.cli.runs import verdict_line
 from distill.distributed.torchrun import OneProcess, read_launch
 from distill.errors import Cancelled, ModelNotSavedError
@@ -110,7 +110,7 @@ def engine_outcome(run: Engine, display: Display, stop: threading.Event, as_json
         unsaved = result.get("unsaved_model")
         if unsaved is not None and not as_json and sys.stdin is not None and sys.stdin.isatty():
             say(printable(f"{result['error']} The model “{unsaved.name}” is kept in memory."), as_json)
-            save_elsewhere(unsaved, model_file)
+            ask_where_to_save(unsaved, model_file)
         raise ModelNotSavedError(str(result["error"]))
     if model_file.exists():
         say(f"Model: {printable(model_file)}", as_json)

@@ -52,8 +52,8 @@ def list_all(as_json: AsJson = False) -> None:
     """List the runs of the data folder, the newest first."""
     from distill.runs.summary import list_runs
 
-    found = list_runs()
-    for run in found:
+    summaries = list_runs()
+    for run in summaries:
         if as_json:
             print(json.dumps(_facts(run)))
             continue
@@ -61,7 +61,7 @@ def list_all(as_json: AsJson = False) -> None:
         epochs = f"epoch {run.progress.epochs}/{run.epochs_asked}"
         print(f"{run.status:12s}  {epochs:16s}  {printable(run.name)}  {run.family}{best}  {printable(run.folder)}")
     if not as_json:
-        print(f"{count_of(len(found), 'run', 'runs')}.")
+        print(f"{count_of(len(summaries), 'run', 'runs')}.")
 
 
 @runs.command(epilog="Example: distill runs show ~/runs/bells")

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from distill.audio.decoding.mono_decoder import SAMPLE_RATE
 from distill.audio.wav_writer import write_wav
-from distill.control.control_mapping import PADS
+from distill.control.midi_mapping import PADS
 from distill.errors import ModelFileError
 from distill.generation.map.map_sounds import map_of, sliders_of, sound_at
 from distill.generation.mono_or_stereo import as_audio, own_channels
@@ -41,7 +41,7 @@ class Sounds:
         #: One sound for each pad.
         self.paths = [self._written(sound) for sound in self._model.generate(PADS, seed, channels=None)]
 
-    def at(self, position: tuple[float, float], moves: Mapping[str, float]) -> Path:
+    def at(self, position: tuple[float, float], slider_shares: Mapping[str, float]) -> Path:
         """Return the file of the sound at a position; sliders are moved by shares of their range, -1 to 1.
 
         Raises
@@ -50,8 +50,9 @@ class Sounds:
             The model has no map.
         """
         map_of(self._model)
-        amounts = {name: share * MOST_AMOUNT for name, share in moves.items() if name in self.sliders}
-        return self._written(own_channels(self._model, sound_at(self._model, position, amounts)))
+        moves = {name: share * MOST_AMOUNT for name, share in slider_shares.items() if name in self.sliders}
+        sound_to_play = sound_at(self._model, position, moves)
+        return self._written(own_channels(self._model, sound_to_play))
 
     def _written(self, sound: Tensor) -> Path:
         self._count += 1

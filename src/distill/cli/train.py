@@ -11,7 +11,7 @@ import typer
 from distill import paths
 from distill.cli.given_sounds import find_sounds
 from distill.cli.inspection.doctor import Fix, doctor_fixes
-from distill.cli.new_run_name import NamingTurn, dataset_name, names_in_use, say_number
+from distill.cli.new_run_name import NamingTurn, dataset_name, free_run_name
 from distill.cli.options import (
     Batch,
     Device,
@@ -31,7 +31,7 @@ from distill.cli.output.text import count_of, printable
 from distill.cli.run_engine import STOPPING, joined, run_engine, run_shared, say, stoppable
 from distill.cli.start_from import Origin, StartEpoch, StartFrom, set_options
 from distill.events import Event
-from distill.names import checked_name, free_name
+from distill.names import checked_name
 
 #: What a run that could not begin leaves in its folder, and what file managers put into any.
 _OF_A_RUN = {"run.lock", "training.json", "checkpoints", "previews", ".DS_Store", "desktop.ini", "Thumbs.db"}
@@ -75,7 +75,9 @@ def train(
     if not given and not demo:
         raise typer.BadParameter("Name the sounds to train on, or give --demo to train on the demo sounds.")
     dataset, name = dataset_name(given, demo), checked_name(name)
-    run_dir = out if out is not None else paths.new_run_dir(name or dataset)
+    from distill.runs.folder import new_run_dir
+
+    run_dir = out if out is not None else new_run_dir(name or dataset)
     _refuse_inside(run_dir, given)
     _refuse_foreign(run_dir)
 
@@ -94,13 +96,12 @@ def train(
             fixes = doctor_fixes(files, fix or [], stop)
             changed = [(str(path), item.to_dict()) for path, item in fixes.items()]
             naming.take(stop)
-            own_dir = run_dir if out is not None else paths.new_run_dir(name or dataset)
-            say(f"{count_of(usable, 'sound', 'sounds')}. The run goes to {printable(own_dir)}", as_json)
-            title = free_name(name or dataset, names_in_use(own_dir))
-            say_number(title, name or dataset, as_json)
-            return [str(path) for path in files], usable, str(own_dir), title, changed
+            folder = run_dir if out is not None else new_run_dir(name or dataset)
+            say(f"{count_of(usable, 'sound', 'sounds')}. The run goes to {printable(folder)}", as_json)
+            run_name = free_run_name(name or dataset, folder, as_json)
+            return [str(path) for path in files], usable, str(folder), run_name, changed
 
-        files, usable, folder, title, changed = ranks.on_first(look)
+        files, usable, folder, run_name, changed = ranks.on_first(look)
         config = origin.fit(make_config(family, max(usable, 1), preset, epochs, **settings))
         fixes = {Path(path): SoundFix.from_dict(item) for path, item in changed}
 
@@ -113,7 +114,7 @@ def train(
 
             return run_training(
                 config, [Path(path) for path in files], Path(folder), device, callback=named, cancel_event=stop,
-                models_dir=paths.models_dir(), dataset_name=dataset, model_name=title, fixes=fixes,
+                models_dir=paths.models_dir(), dataset_name=dataset, model_name=run_name, fixes=fixes,
                 start_from=origin.path,
             )  # fmt: skip
 
@@ -164,7 +165,7 @@ def finish(
         from distill.training.loop import resume_run
 
         def end(show: Callable[[Event], None]) -> dict[str, Any]:
-            request = StopRequest(paused=stop)
+            request = StopRequest(pause_requested=stop)
             request.finish()
             return resume_run(run, callback=show, cancel_event=request, models_dir=paths.models_dir())
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from distill.config.family_catalog import family_info
-from distill.config.presets import apply_preset
+from distill.config.presets_by_file_count import apply_preset
 from distill.config.setting_fields import with_settings
 from distill.config.training import DEFAULT_PATIENCE, AnyConfig, OverfittingPreset
 from distill.errors import ConfigurationError

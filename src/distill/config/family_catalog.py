@@ -6,7 +6,11 @@ A family is a row here, a class that fulfils `distill.models.families.family.Mod
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from distill.config.presets import get_adaptive_complex_config, get_adaptive_config, get_adaptive_vqvae_config
+from distill.config.presets_by_file_count import (
+    get_adaptive_complex_config,
+    get_adaptive_config,
+    get_adaptive_vqvae_config,
+)
 from distill.config.training import AnyConfig, TrainingConfig, VQVAEConfig
 from distill.errors import ConfigurationError
 

@@ -46,9 +46,9 @@ def has_previews(config: AnyConfig, epoch: int, val_losses: Sequence[float] = ()
 
     if is_fixed(epoch) or not is_long:
         return is_fixed(epoch)
-    heard, has_fallen = math.inf, False
+    loss_at_last_preview, is_preview_due = math.inf, False
     for number, loss in enumerate(val_losses[: epoch + 1]):
-        has_fallen = loss <= (1 - AUDIBLE_CHANGE) * heard and number > 0
-        if is_fixed(number) or has_fallen:
-            heard = loss
-    return has_fallen
+        is_preview_due = loss <= (1 - AUDIBLE_CHANGE) * loss_at_last_preview and number > 0
+        if is_fixed(number) or is_preview_due:
+            loss_at_last_preview = loss
+    return is_preview_due

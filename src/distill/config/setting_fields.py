@@ -7,7 +7,7 @@ lists its fields, and those of configurations inside it, one by one.  Nothing he
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
 from numbers import Integral, Real
@@ -121,11 +121,11 @@ class Validated:
         """
         if not isinstance(data, dict):
             raise ConfigurationError(f"{cls.__name__} must be stored as named settings, not as {type(data).__name__}.")
-        known = {item.name: item for item in fields(cls)}  # type: ignore[arg-type]
+        known_fields = {item.name: item for item in fields(cls)}  # type: ignore[arg-type]
         values: dict[str, Any] = {}
         for name, value in data.items():
-            if name in known:
-                nested: Any = known[name].default_factory
+            if name in known_fields:
+                nested: Any = known_fields[name].default_factory
                 is_nested = isinstance(nested, type) and issubclass(nested, Validated)
                 values[name] = nested.from_dict(value) if is_nested else value
         return cls(**values)
@@ -265,31 +265,15 @@ def setting_fields(config: Validated) -> list[SettingField]:
     return list(_walk(config, "", frozenset(), getattr(config, "family", "")))
 
 
-def grouped_settings(
-    found: Sequence[SettingField], family: str, common: str, common_owner: type
-) -> dict[str, list[SettingField]]:
-    """Return settings by heading: the family's own, those inside of others, and those of all families.
-
-    The latter are those that ``common_owner`` declares.
-    """
-    own = [setting for setting in found if not setting.group and setting.owner is not common_owner]
-    inside: dict[str, list[SettingField]] = {}
-    for setting in found:
-        if setting.group:
-            inside.setdefault(setting.group.replace("_", " ").replace(".", ", ").capitalize(), []).append(setting)
-    shared = [setting for setting in found if not setting.group and setting.owner is common_owner]
-    return {title: group for title, group in {family: own, **inside, common: shared}.items() if group}
-
-
 def _walk(config: Validated, prefix: str, taken: frozenset[str], family: str) -> Iterator[SettingField]:
     items = fields(config)  # type: ignore[arg-type]
-    own = taken | {item.name for item in items}
+    taken_inside = taken | {item.name for item in items}
     for item in items:
         value = getattr(config, item.name)
         if family not in item.metadata.get("families", ()) and item.metadata.get("families"):
             continue
         if isinstance(value, Validated):
-            yield from _walk(value, f"{prefix}{item.name}.", own, family)
+            yield from _walk(value, f"{prefix}{item.name}.", taken_inside, family)
         elif item.metadata.get("label") and item.name not in taken:
             default = value if item.default in (MISSING, None) else item.default
             known = {key: item.metadata[key] for key in _FACTS}

@@ -116,13 +116,13 @@ class _SystemPort:
 
 def told_apart(names: Iterable[str]) -> list[str]:
     """Return the names of ports with a number behind those that are there already: ``Keys``, ``Keys (2)``."""
-    listed, found = list(names), list[str]()
+    listed, distinct = list(names), list[str]()
     for name in listed:
-        own, number = name, 2
-        while own in found or (own != name and own in listed):
-            own, number = f"{name} ({number})", number + 1
-        found.append(own)
-    return found
+        port_name, number = name, 2
+        while port_name in distinct or (port_name != name and port_name in listed):
+            port_name, number = f"{name} ({number})", number + 1
+        distinct.append(port_name)
+    return distinct
 
 
 def _rtmidi() -> Any:

@@ -5,7 +5,7 @@ Its methods may be called from any thread: a port's thread plays a note without 
 
 from pathlib import Path
 
-from distill.control.control_mapping import PADS
+from distill.control.midi_mapping import PADS
 from distill.playback.instrument import Strike
 from distill.playback.player import Player
 
@@ -57,20 +57,20 @@ class Board:
 
     def prepare_keys(self) -> None:
         """Make the sound of the keys ready at its pitches, until they play another one."""
-        path = self._key_sound
-        if path is not None:
-            self._player.prepare([path], sorted(_READY_KEYS, key=abs), lambda: self._key_sound == path)
+        key_sound = self._key_sound
+        if key_sound is not None:
+            self._player.prepare([key_sound], sorted(_READY_KEYS, key=abs), lambda: self._key_sound == key_sound)
 
     def prepare(self) -> None:
         """Make all sounds of the pads ready: after the device was opened."""
-        self._player.prepare(path for path in self._pads if path is not None)
+        self._player.prepare(sound for sound in self._pads if sound is not None)
 
     def strike_pad(self, pad: int, velocity: int) -> bool:
         """Play a pad; return False where it is empty."""
-        path = self._pads[pad]
-        if path is None:
+        pad_sound = self._pads[pad]
+        if pad_sound is None:
             return False
-        self._player.strike(Strike(path, ("pad", pad), velocity, group=self._groups[pad]))
+        self._player.strike(Strike(pad_sound, ("pad", pad), velocity, group=self._groups[pad]))
         return True
 
     def release_pad(self, pad: int) -> None:
@@ -80,10 +80,10 @@ class Board:
 
     def strike_key(self, semitones: int, velocity: int) -> bool:
         """Play the keys' sound this much higher; return False where there is none."""
-        path = self._key_sound
-        if path is None:
+        key_sound = self._key_sound
+        if key_sound is None:
             return False
-        self._player.strike(Strike(path, ("key", semitones), velocity, semitones))
+        self._player.strike(Strike(key_sound, ("key", semitones), velocity, semitones))
         return True
 
     def release_key(self, semitones: int) -> None:

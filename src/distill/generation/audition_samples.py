@@ -134,9 +134,9 @@ def find_run(entry: ModelEntry) -> Path | None:
     """
     if not entry.facts.trained:
         return None
-    found = [folder for folder in _run_folders() if _began(folder) == entry.facts.trained]
-    same = [folder for folder in found if _model_id(folder / MODEL) in (None, entry.model_id)]
-    return same[0] if same else None
+    began_then = [folder for folder in _run_folders() if _began(folder) == entry.facts.trained]
+    with_model = [folder for folder in began_then if _model_id(folder / MODEL) in (None, entry.model_id)]
+    return with_model[0] if with_model else None
 
 
 def _run_folders() -> Iterator[Path]:
@@ -198,14 +198,14 @@ def tidy_samples(models: Iterable[ModelEntry]) -> None:
 
     What cannot be removed now, as it is open on Windows, goes another time.
     """
-    wanted, kept = {_generated_path(entry) for entry in models}, []
+    wanted, used = {_generated_path(entry) for entry in models}, []
     for path in _generated_dir().glob("*.wav"):
         with suppress(OSError):
             if path in wanted:
-                kept.append((path.stat().st_atime_ns, path))
+                used.append((path.stat().st_atime_ns, path))
             else:
                 path.unlink()
-    for _, path in sorted(kept, reverse=True)[MOST_KEPT:]:
+    for _, path in sorted(used, reverse=True)[MOST_KEPT:]:
         with suppress(OSError):
             path.unlink()
 
@@ -259,8 +259,8 @@ def _seed_samples(model_file: Path, name: str, seed: int, count: int) -> list[Pa
     """Return the sounds of a model file; those that were made before are taken as they are."""
     if not model_file.is_file():
         raise DistillError(f"The run {name} has no model yet. Finish it first.")
-    stem = f"{slug(name)} {model_file.stat().st_mtime_ns:x} seed {seed} of {count}"
-    files = [_compared_dir() / f"{stem} {number + 1}.wav" for number in range(count)]
+    sample_stem = f"{slug(name)} {model_file.stat().st_mtime_ns:x} seed {seed} of {count}"
+    files = [_compared_dir() / f"{sample_stem} {number + 1}.wav" for number in range(count)]
     if not all(file.is_file() for file in files):
         _write_samples(model_file, seed, files)
     return files

@@ -104,11 +104,11 @@ def _held_out(record: RunRecord, model: "LoadedVQModel", cancel_event: threading
     if len(sounds) != model.metadata.dataset_file_count:  # another set splits in another way
         return None
     sounds = keep_identities(sounds, record.fingerprints)
-    share, known = record.config.val_fraction, KnownSplit.from_dict(record.split)
-    if known is None:  # of an older version
+    share, known_split = record.config.val_fraction, KnownSplit.from_dict(record.split)
+    if known_split is None:  # of an older version
         _, val = split_sounds(sounds, share, chunk_samples)
     else:
-        _, val = split_with(known, sounds, share, chunk_samples)
+        _, val = split_with(known_split, sounds, share, chunk_samples)
     held_out = FeatureDataset(val, model.family)
     held_out.prepare(cancel_event=cancel_event)
     return held_out.batches(range(len(held_out)), _BATCH)

@@ -128,7 +128,7 @@ class GenerationService:
         from distill.generation.transform import stream_transform
 
         model = self._open(entry)
-        count, kept, problems = len(request.sources), 0, []
+        count, kept_count, problems = len(request.sources), 0, []
         for number, source in enumerate(request.sources):
 
             def progress(share: float, before: int = number) -> None:
@@ -139,11 +139,11 @@ class GenerationService:
             except SoundError as exc:
                 problems.append(f"{source.name}, {exc}")
                 continue
-            among, number = (count, kept) if count <= MOST_COUNT else (1, 0)
+            among, number = (count, kept_count) if count <= MOST_COUNT else (1, 0)
             recipe = replace(generated.recipe, model_name=entry.name, count=among, number=number)
             _keep(recipe.kept_name, generated.blocks, recipe, emit)
             keep_weights(entry.path, recipe.weights)
-            kept += 1
+            kept_count += 1
         if len(problems) == 1:
             raise SoundError(f"One sound cannot be used: {problems[0]}. Choose another one.")
         if problems:

@@ -1,9 +1,7 @@
 """Whether generated sounds are mono or stereo, and copies of a stereo file with the file's own image."""
 
-import math
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +9,9 @@ from torch import Tensor
 
 from distill.audio.decoding.mono_decoder import FloatArray, MeasuredSound
 from distill.audio.stereo.mono_to_stereo import render_stream
-from distill.audio.stereo.stereo_files import image_of_file, is_stereo_file, stream_channels
+from distill.audio.stereo.stereo_files import image_of_file, is_stereo_file
 from distill.audio.stereo.stereo_image import LEFT, MIX, RIGHT, StereoImage
-from distill.errors import ModelFileError, SoundError
+from distill.errors import ModelFileError
 from distill.models.inference import OpenModel
 
 #: Bases by the channel that a measured sound is of.
@@ -61,32 +59,6 @@ def image_of_source(sound: MeasuredSound, cancel_event: threading.Event | None =
 def in_stereo(mono: Iterable[FloatArray], image: StereoImage) -> Iterator[FloatArray]:
     """Yield a copy of a sound in blocks ``[n, 2]``, from mono blocks ``[n]``."""
     return render_stream(mono, image)
-
-
-def with_dry(
-    wet: Iterable[FloatArray], sound: MeasuredSound, dry_wet: float, cancel_event: threading.Event | None = None
-) -> Iterator[FloatArray]:
-    """Yield a blend of a stereo copy with the file itself, in blocks ``[n, 2]``; see `transform`.
-
-    Raises
-    ------
-    SoundError
-        The file has changed since it was measured.
-    """
-    angle = dry_wet * math.pi / 2
-    held: FloatArray = np.zeros((0, 2), np.float32)
-    with closing(stream_channels(sound.path, cancel_event)) as dry:
-        for block in wet:
-            parts, count = [held], len(held)
-            while count < len(block):
-                more = next(dry, None)
-                if more is None:
-                    raise SoundError("the file has changed since it was measured")
-                parts.append(more)
-                count += len(more)
-            held = np.concatenate(parts)
-            yield np.float32(math.cos(angle)) * held[: len(block)] + np.float32(math.sin(angle)) * block
-            held = held[len(block) :]
 
 
 def own_channels(model: OpenModel, sound: Tensor) -> Tensor:

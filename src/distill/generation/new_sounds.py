@@ -73,8 +73,8 @@ def make_new(
     if taste:
         recipe = replace(recipe, candidates=candidate_count(count), stars=len(taste.starred))
     for number, sound in enumerate(new_sounds(model, recipe, follow if taste else None)):
-        own = replace(recipe, candidate=numbers[number]) if taste else recipe
-        yield GeneratedSound(as_audio(sound), own.numbered(number))
+        recipe_of_sound = replace(recipe, candidate=numbers[number]) if taste else recipe
+        yield GeneratedSound(as_audio(sound), recipe_of_sound.numbered(number))
         check_wanted(cancel_event)
 
 

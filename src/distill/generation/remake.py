@@ -34,11 +34,11 @@ def find_model(recipe: Recipe, library: ModelLibrary) -> Path:
     LibraryError
         It is in neither place.
     """
-    there = Path(recipe.model_file) if recipe.model_file else None
-    if there is not None and there.suffix == SUFFIX and _is_regular(there, _MOST_MODEL_BYTES):
+    model_file = Path(recipe.model_file) if recipe.model_file else None
+    if model_file is not None and model_file.suffix == SUFFIX and _is_regular(model_file, _MOST_MODEL_BYTES):
         try:
-            if read_facts(there).model_id == recipe.model_id:
-                return there
+            if read_facts(model_file).model_id == recipe.model_id:
+                return model_file
         except ModelFileError:
             pass  # what lies there now is not what it was; the library may have it
     for entry in library.list():

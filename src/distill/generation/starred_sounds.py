@@ -37,10 +37,10 @@ def read_taste(
         ``cancel_event`` was set.
     """
     listed = (GeneratedHistory() if history is None else history).list()
-    own = [sound for sound in listed if sound.recipe.model_id == model.metadata.model_id]
+    of_model = [sound for sound in listed if sound.recipe.model_id == model.metadata.model_id]
     taste = Taste(
-        _points(model, (sound.path for sound in own if sound.starred), cancel_event),
-        _points(model, (sound.path for sound in own if sound.rejected), cancel_event),
+        _points(model, (sound.path for sound in of_model if sound.starred), cancel_event),
+        _points(model, (sound.path for sound in of_model if sound.rejected), cancel_event),
     )
     if not taste:
         raise DistillError(
@@ -54,13 +54,13 @@ def _points(model: OpenModel, files: Iterable[Path], cancel_event: threading.Eve
     """Return the points of the first windows of sounds ``[n, K]``."""
     synthesizer = model.synthesizer
     points: list[Tensor] = []
-    for path in files:
+    for rated_sound in files:
         if len(points) == MOST_FOLLOWED:
             break
         try:
-            points.append(synthesizer.first_point(_beginning(path, synthesizer.chunk, cancel_event)).cpu())
+            points.append(synthesizer.first_point(_beginning(rated_sound, synthesizer.chunk, cancel_event)).cpu())
         except SoundError as exc:
-            log.info("%s is not followed: %s", path, exc)
+            log.info("%s is not followed: %s", rated_sound, exc)
     return torch.stack(points) if points else torch.zeros(0, synthesizer.need_prior("follow starred sounds").dim)
 
 

@@ -7,16 +7,19 @@ as features; see `distill.models.synthesis.window_blend`.  A reconstruction goes
 import math
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from distill.audio.decoding.mono_decoder import FloatArray, measure_mono
+from distill.audio.decoding.mono_decoder import FloatArray, MeasuredSound, measure_mono
+from distill.audio.stereo.stereo_files import stream_channels
 from distill.audio.stft_and_mel import check_waveform
+from distill.errors import SoundError
 from distill.generation.generated_sound import GeneratedSound, GeneratedStream, GenerationCancelled
-from distill.generation.mono_or_stereo import channels_of, image_of_source, in_stereo, with_dry
+from distill.generation.mono_or_stereo import channels_of, image_of_source, in_stereo
 from distill.generation.recipe import RECONSTRUCTED, TRANSFORMED, recipe_of_source
 from distill.models.inference import CHUNKS_AT_ONCE, OpenModel
 from distill.models.synthesis.features_to_sound import stream_of_features
@@ -102,14 +105,14 @@ def transform_stream(
     """
     if not 0.0 <= dry_wet <= 1.0:
         raise ValueError(f"dry_wet must be a number from 0 to 1, not {dry_wet!r}.")
-    work = _Work(progress, cancel_event)
+    work = _TransformProgress(progress, cancel_event)
     if dry_wet == 0.0 or peak == 0.0:
         for block in blocks:
             work.check()
             yield block.copy()
         work.done(1.0)
         return
-    source = _Kept(blocks, keeps=dry_wet < 1.0)
+    source = _SourceBlocks(blocks, keeps=dry_wet < 1.0)
     angle = dry_wet * math.pi / 2
     pieces = _made(model, source, samples, peak, work)
     while (piece := _next(pieces)) is not None:
@@ -127,14 +130,15 @@ def reconstruct_stream(
     GenerationCancelled
         ``cancel_event`` was set.
     """
-    work, left, size = _Work(None, cancel_event), samples, model.chunk_samples * CHUNKS_AT_ONCE
-    source = _Kept(blocks)
-    while left > 0:
+    work = _TransformProgress(None, cancel_event)
+    samples_left, most_samples = samples, model.chunk_samples * CHUNKS_AT_ONCE
+    source = _SourceBlocks(blocks)
+    while samples_left > 0:
         work.check()
-        part = torch.from_numpy(source.take(min(size, left))) / max(peak, 1e-12)
+        part = torch.from_numpy(source.take(min(most_samples, samples_left))) / max(peak, 1e-12)
         chunks = torch.nn.functional.pad(part, (0, -len(part) % model.chunk_samples))
         generated = model.through_latent(chunks.reshape(-1, 1, model.chunk_samples)).reshape(-1)[: len(part)]
-        left -= len(part)
+        samples_left -= len(part)
         yield (generated * peak).numpy()
 
 
@@ -144,7 +148,7 @@ def _next(pieces: Iterator[Tensor]) -> Tensor | None:
     return next(pieces, None)
 
 
-class _Work:
+class _TransformProgress:
     """Progress and cancelling."""
 
     def __init__(self, progress: Progress | None, cancel_event: threading.Event | None) -> None:
@@ -160,7 +164,7 @@ class _Work:
             self._progress(share)
 
 
-class _Kept:
+class _SourceBlocks:
     """Blocks of a sound, as windows of it and once more as they are.
 
     Parameters
@@ -177,26 +181,26 @@ class _Kept:
 
     def take(self, samples: int) -> FloatArray:
         """Return the next samples, fewer only at the end of the sound."""
-        found = sum(len(block) for block in self._read)
-        while found < samples and (block := next(self._blocks, None)) is not None:
+        count = sum(len(block) for block in self._read)
+        while count < samples and (block := next(self._blocks, None)) is not None:
             self._read.append(block)
-            found += len(block)
+            count += len(block)
         whole = np.concatenate(self._read) if self._read else np.zeros(0, np.float32)
         self._read = [whole[samples:]]
         return whole[:samples]
 
     def windows(self, starts: list[int], length: int) -> Iterator[Tensor]:
         """Yield windows ``[length]`` that begin at the given samples; what lies behind the sound is silence."""
-        held, first = np.zeros(0, np.float32), 0
+        samples, first = np.zeros(0, np.float32), 0
         for start in starts:
-            parts, found = [held], first + len(held)
-            while found < start + length and (block := next(self._blocks, None)) is not None:
+            parts, end = [samples], first + len(samples)
+            while end < start + length and (block := next(self._blocks, None)) is not None:
                 if self._keeps:
                     self._read.append(block)
                 parts.append(block)
-                found += len(block)
-            held, first = np.concatenate(parts)[start - first :], start
-            window = held[:length]
+                end += len(block)
+            samples, first = np.concatenate(parts)[start - first :], start
+            window = samples[:length]
             yield torch.from_numpy(np.pad(window, (0, length - len(window))))
 
 
@@ -207,7 +211,9 @@ def _in_pieces(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
             yield block[start : start + _PIECE_SAMPLES]
 
 
-def _made(model: OpenModel, source: _Kept, samples: int, peak: float, work: _Work) -> Iterator[Tensor]:
+def _made(
+    model: OpenModel, source: _SourceBlocks, samples: int, peak: float, work: _TransformProgress
+) -> Iterator[Tensor]:
     """Yield what a model makes of a sound that is brought to full scale, in pieces ``[n]``."""
     geometry = model.family.spectrogram_config
     total = geometry.frames(samples)
@@ -216,9 +222,9 @@ def _made(model: OpenModel, source: _Kept, samples: int, peak: float, work: _Wor
     windows = source.windows([start * geometry.hop_length for start in starts], model.chunk_samples)
 
     def decoded() -> Iterator[Tensor]:
-        for at in range(0, len(starts), _WINDOWS_AT_ONCE):
+        for first in range(0, len(starts), _WINDOWS_AT_ONCE):
             work.check()
-            batch = [next(windows) for _ in starts[at : at + _WINDOWS_AT_ONCE]]
+            batch = [next(windows) for _ in starts[first : first + _WINDOWS_AT_ONCE]]
             features = model.family.features((torch.stack(batch)[:, None] / peak).to(model.device))
             yield from model.family.reconstruct(model.model, features).float().cpu()
 
@@ -257,6 +263,32 @@ def stream_transform(
         stream = in_stereo(stream, image_of_source(sound, cancel_event))
         stream = stream if dry_wet == 1.0 else with_dry(stream, sound, dry_wet, cancel_event)
     return GeneratedStream(stream, recipe)
+
+
+def with_dry(
+    wet: Iterable[FloatArray], sound: MeasuredSound, dry_wet: float, cancel_event: threading.Event | None = None
+) -> Iterator[FloatArray]:
+    """Yield a blend of a stereo copy with the file itself, in blocks ``[n, 2]``; see `transform`.
+
+    Raises
+    ------
+    SoundError
+        The file has changed since it was measured.
+    """
+    angle = dry_wet * math.pi / 2
+    dry: FloatArray = np.zeros((0, 2), np.float32)
+    with closing(stream_channels(sound.path, cancel_event)) as dry_blocks:
+        for wet_block in wet:
+            parts, count = [dry], len(dry)
+            while count < len(wet_block):
+                dry_block = next(dry_blocks, None)
+                if dry_block is None:
+                    raise SoundError("the file has changed since it was measured")
+                parts.append(dry_block)
+                count += len(dry_block)
+            dry = np.concatenate(parts)
+            yield np.float32(math.cos(angle)) * dry[: len(wet_block)] + np.float32(math.sin(angle)) * wet_block
+            dry = dry[len(wet_block) :]
 
 
 def transform_file(

@@ -31,7 +31,7 @@ from distill.gui.window.main_window import MainWindow
 from distill.gui.window.open_requests import OpenRequests
 from distill.gui.window.single_instance import InstanceLock, InstanceServer, pass_on
 from distill.paths import resources_dir
-from distill.process.gil_and_gc import set_switch_interval
+from distill.process.interpreter import set_switch_interval
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,7 +24,7 @@ from distill.files import FileStamp, is_access_error
 from distill.json_files import read_json, write_json
 from distill.library.model_facts import ModelFacts, read_facts
 from distill.paths import cache_dir
-from distill.trash import find_in_trash
+from distill.trash import Deletion
 
 INDEX_NAME, LOCK_NAME = "library.json", "library.lock"
 _INDEX_VERSION = 1
@@ -49,38 +49,6 @@ class Row:
     facts: ModelFacts | None
     problem: str | None
     is_final: bool = True
-
-
-@dataclass(frozen=True)
-class Deletion:
-    """A model in the trash.
-
-    Attributes
-    ----------
-    original
-        Where its file was.
-    in_trash
-        Where it is, or None where the system does not tell.
-    name
-        The model's name.
-    pending
-        Whether the file was about to be moved: noted before, so that a process that is killed loses no model.
-    """
-
-    original: Path
-    in_trash: Path | None
-    name: str
-    pending: bool = False
-
-    def settled(self) -> Self | None:
-        """Return the deletion as the files show it: None where the file is back, or was never moved."""
-        if self.pending:
-            if os.path.lexists(self.original):
-                return None
-            return replace(self, in_trash=find_in_trash(self.original), pending=False)
-        if self.in_trash is not None and self.original.exists() and not os.path.lexists(self.in_trash):
-            return None
-        return self
 
 
 @dataclass
@@ -172,11 +140,11 @@ def _row(data: Any) -> Row | None:
 
 def _deletion(data: Any) -> Deletion | None:
     try:
-        original, there, name = data["original"], data["in_trash"], data["name"]
+        original, in_trash, name = data["original"], data["in_trash"], data["name"]
         pending = data.get("pending", False) is True
-        if not isinstance(name, str) or "\0" in original or "\0" in (there or ""):
+        if not isinstance(name, str) or "\0" in original or "\0" in (in_trash or ""):
             return None
-        return Deletion(Path(original), None if there is None else Path(there), name, pending)
+        return Deletion(Path(original), None if in_trash is None else Path(in_trash), name, pending)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 

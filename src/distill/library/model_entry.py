@@ -54,16 +54,16 @@ class ModelEntry:
         user: UserMetadata | None,
     ) -> Self:
         """Return the entry of a file; the user's metadata go before those of the file."""
-        known = facts or ModelFacts("", path.stem)
-        fits = user is not None and (facts is None or user.model_id == known.model_id)
-        user = user if user is not None and fits else UserMetadata()
-        name = user.name if user.name is not None else known.name
+        known_facts = facts or ModelFacts("", path.stem)
+        is_of_model = user is not None and (facts is None or user.model_id == known_facts.model_id)
+        user = user if user is not None and is_of_model else UserMetadata()
+        name = user.name if user.name is not None else known_facts.name
         return cls(
             path=path,
-            facts=known,
+            facts=known_facts,
             name=name,
-            tags=known.tags if user.tags is None else user.tags,
-            notes=known.description if user.notes is None else user.notes,
+            tags=known_facts.tags if user.tags is None else user.tags,
+            notes=known_facts.description if user.notes is None else user.notes,
             starred=user.starred,
             file_bytes=status[0],
             mtime_ns=status[1],
@@ -107,12 +107,13 @@ class ModelEntry:
 def with_unique_names(entries: Sequence[ModelEntry]) -> list[ModelEntry]:
     """Return the entries with shown names that are unique: with the id or the file where several have one."""
     names = [fold(entry.name) for entry in entries]
-    with_ids = [f"{entry.name} ({entry.model_id[:8] or entry.path.stem})" for entry in entries]
-    unique = []
-    for entry, name, with_id in zip(entries, names, with_ids, strict=True):
+    names_with_id = [f"{entry.name} ({entry.model_id[:8] or entry.path.stem})" for entry in entries]
+    uniquely_named = []
+    for entry, name, name_with_id in zip(entries, names, names_with_id, strict=True):
         if names.count(name) == 1:
-            shown = entry.name
+            shown_name = entry.name
         else:
-            shown = with_id if with_ids.count(with_id) == 1 else f"{entry.name} ({entry.path.stem})"
-        unique.append(replace(entry, shown_name=shown))
-    return unique
+            is_unique = names_with_id.count(name_with_id) == 1
+            shown_name = name_with_id if is_unique else f"{entry.name} ({entry.path.stem})"
+        uniquely_named.append(replace(entry, shown_name=shown_name))
+    return uniquely_named

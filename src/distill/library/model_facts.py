@@ -16,7 +16,7 @@ from distill.serialization.archive import read_stored
 CURVE_POINTS = 48
 
 # Maximum lengths of texts from a file, in the index and on the screen.
-_MAX_TEXT, _MAX_NOTES, _MAX_TAGS = 200, 20_000, 100
+_MAX_FACT, _MAX_NOTES, _MAX_TAGS = 200, 20_000, 100
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class ModelFacts:
         return cls(**{**values, **texts_and_curve, **known})
 
 
-def read_facts(path: Path) -> ModelFacts:
+def read_facts(model_file: Path) -> ModelFacts:
     """Return what a model file says, every byte of it checked, its weights neither loaded nor tried.
 
     Raises
@@ -99,18 +99,18 @@ def read_facts(path: Path) -> ModelFacts:
     ModelFileError
         The file cannot be used; the message says why in one sentence.
     """
-    data = read_stored(path, KIND, ModelFileError)
-    check_format(data, path)
-    config, metadata = read_settings(data, path)
+    data = read_stored(model_file, KIND, ModelFileError)
+    check_format(data, model_file)
+    config, metadata = read_settings(data, model_file)
     return ModelFacts(
-        model_id=metadata.model_id[:_MAX_TEXT],
-        name=" ".join(metadata.name.split())[:_MAX_TEXT] or path.stem,
+        model_id=metadata.model_id[:_MAX_FACT],
+        name=" ".join(metadata.name.split())[:_MAX_FACT] or model_file.stem,
         description=metadata.description[:_MAX_NOTES],
-        tags=tuple(tag[:_MAX_TEXT] for tag in metadata.tags[:_MAX_TAGS]),
+        tags=tuple(tag[:_MAX_FACT] for tag in metadata.tags[:_MAX_TAGS]),
         family=config.family,
-        trained=metadata.training_date[:_MAX_TEXT],
-        saved=metadata.save_date[:_MAX_TEXT],
-        dataset=metadata.dataset_name[:_MAX_TEXT],
+        trained=metadata.training_date[:_MAX_FACT],
+        saved=metadata.save_date[:_MAX_FACT],
+        dataset=metadata.dataset_name[:_MAX_FACT],
         **_numbers(metadata),
         codebook=_codebook(data.get("codebook_health_snapshot")),
         curve=_curve(data.get("loss_curve_history")),

@@ -21,7 +21,7 @@ from typing import IO, Any
 from distill.errors import LibraryError, ModelFileError, UnknownModelError
 from distill.files import FileStamp, file_stamp, write_new, write_whole
 from distill.housekeeping import clear_partial_files
-from distill.library.index import Deletion, Index, LibraryLock, Row, index_folder, read_row
+from distill.library.index import Index, LibraryLock, Row, index_folder, read_row
 from distill.library.model_entry import ModelEntry, with_unique_names
 from distill.library.model_facts import read_facts
 from distill.library.user_metadata import UserMetadata, read_user_metadata, write_user_metadata
@@ -29,7 +29,7 @@ from distill.models.file_format import KIND, SUFFIX, library_path
 from distill.models.metadata import ModelMetadata
 from distill.names import fold, slug
 from distill.serialization.archive import read_archive, read_content, save_archive
-from distill.trash import move_to_trash, restore_from_trash
+from distill.trash import Deletion, move_to_trash, restore_from_trash
 
 __all__ = ["Deletion", "ModelEntry", "ModelLibrary"]
 
@@ -107,13 +107,13 @@ class ModelLibrary:
         by_id = [e for e in entries if len(what) >= 4 and e.model_id.startswith(what)]
         by_name = [e for e in entries if fold(what) in (fold(e.name), fold(e.shown_name))]
         by_part = [e for e in entries if what and fold(what) in fold(e.name)]
-        found = next((group for group in (by_file, by_id, by_name, by_part) if group), [])
-        if not found:
+        meant = next((group for group in (by_file, by_id, by_name, by_part) if group), [])
+        if not meant:
             raise UnknownModelError(f"There is no model {_short(what)} in the library. See: distill models list")
-        if len(found) > 1:
-            files = ", ".join(entry.path.name for entry in found[:5]) + (", …" if len(found) > 5 else "")
-            raise UnknownModelError(f"{len(found)} models are called {_short(what)}: name one by its file ({files}).")
-        return found[0]
+        if len(meant) > 1:
+            files = ", ".join(entry.path.name for entry in meant[:5]) + (", …" if len(meant) > 5 else "")
+            raise UnknownModelError(f"{len(meant)} models are called {_short(what)}: name one by its file ({files}).")
+        return meant[0]
 
     def _refresh(self, index: Index, progress: Progress | None, cancel_event: threading.Event | None) -> bool:
         """Bring an index up to date with the files; return whether anything changed."""
@@ -212,11 +212,11 @@ class ModelLibrary:
             entry = self._entry_of(path)
             if entry.problem is not None:
                 raise LibraryError(entry.problem)
-            known = read_user_metadata(path)
-            fits = known is not None and known.model_id == entry.model_id
-            user = known if known is not None and fits else UserMetadata(entry.model_id)
+            stored = read_user_metadata(path)
+            is_of_model = stored is not None and stored.model_id == entry.model_id
+            user_metadata = stored if stored is not None and is_of_model else UserMetadata(entry.model_id)
             try:
-                write_user_metadata(path, replace(user, **changes))
+                write_user_metadata(path, replace(user_metadata, **changes))
             except OSError as exc:
                 raise LibraryError(f"{path.name} could not be changed ({exc.strerror or exc}).") from exc
             return self._entry_of(path)
@@ -362,6 +362,19 @@ class ModelLibrary:
         settled = (deletion.settled() for deletion in Index.load(self._home).deletions)
         return tuple(deletion for deletion in settled if deletion is not None)
 
+    def find_deletion(self, name: str) -> Deletion:
+        """Return the newest deletion of a model by its name or its file's.
+
+        Raises
+        ------
+        UnknownModelError
+            There is none.
+        """
+        for deletion in reversed(self.deletions()):
+            if name in (deletion.name, deletion.original.name):
+                return deletion
+        raise UnknownModelError(f"No model {name!r} was deleted from the library. Look into the system's trash.")
+
     def restore(self, deletion: Deletion) -> ModelEntry:
         """Take a model back out of the trash.
 
@@ -417,12 +430,12 @@ def _same_content(one: Path, other: Path) -> bool:
 
 def _same_model(one: Path, other: Path) -> bool:
     """Whether two model files differ in nothing but what `ModelLibrary.export` writes into a copy."""
-    found = []
+    contents = []
     for path in (one, other):
         data, checksums = read_content(path, KIND, ModelFileError)
         metadata = {key: value for key, value in dict(data["metadata"]).items() if key not in _WORDS}
-        found.append((repr(data | {"metadata": metadata}), checksums))  # as text: what is not a number equals itself
-    return found[0] == found[1]
+        contents.append((repr(data | {"metadata": metadata}), checksums))  # as text: what is not a number equals itself
+    return contents[0] == contents[1]
 
 
 def _write_renamed(path: Path, file: Any, changes: dict[str, Any]) -> None:

@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from distill.files import free_path
-from distill.json_files import read_json, write_json
+from distill.json_files import keep_damaged, read_json, write_json
 
 SUFFIX = ".words.json"
 
@@ -61,7 +60,7 @@ def write_user_metadata(model_file: Path, metadata: UserMetadata) -> None:
         pass
     except (ValueError, TypeError, KeyError, AttributeError):
         with suppress(OSError):
-            path.rename(free_path(path.with_suffix(".damaged")))
+            keep_damaged(path, path.with_suffix(".damaged").name)
     write_json(path, asdict(metadata))
 
 

@@ -40,10 +40,10 @@ class BlockSource:
         #: Whether the device asks for blocks.
         self.is_running = False
         self._is_held, self._on_ended = is_held, on_ended
-        self._heard: Voice | None = None  # in the last block; this and the next three are used by the callback only
-        self._ended: Voice | None = None
+        self._heard_voice: Voice | None = None  # in the last block; this and the next three are the callback's only
+        self._ended_voice: Voice | None = None
         self._heard_at = 0.0
-        self._silence_left = self._silence = 0
+        self._silent_frames_left = self._silent_frames = 0
 
     def start(self, silence_frames: int) -> None:
         """Call it before the device starts.
@@ -54,7 +54,7 @@ class BlockSource:
             Frames of silence after a sound that was stopped: more than the device queues, so that the end of the fade
             has been heard when the device stops or is stopped.
         """
-        self._heard, self._silence, self._silence_left = None, silence_frames, 0
+        self._heard_voice, self._silent_frames, self._silent_frames_left = None, silence_frames, 0
         self._heard_at = time.monotonic()
         self.is_running = True
 
@@ -62,21 +62,21 @@ class BlockSource:
 
     def fill(self, block: NDArray[np.float32]) -> bool:
         """Fill a block ``[frames, channels]``; returns False once there is nothing left, and the device is to stop."""
-        voice, leaving, is_playing = self.voice, self._heard, False
-        self._heard = voice
-        if voice is None or voice is self._ended:
+        voice, stopped_voice, is_playing = self.voice, self._heard_voice, False
+        self._heard_voice = voice
+        if voice is None or voice is self._ended_voice:
             block.fill(0.0)
         else:
             is_playing = voice.fill(block, self.volume, self.is_looping)
-        self._silence_left -= len(block)
-        if leaving is not None and leaving is not voice:
-            rest = np.empty_like(block[:FADE_FRAMES])
-            leaving.fill(rest, 0.0, self.is_looping)  # a ramp to silence
-            block[: len(rest)] += rest
-            self._silence_left = self._silence
-        goes_on = self._add_notes(block, is_playing) or self._silence_left > 0
-        if goes_on and not is_playing and voice is not None and voice is not self._ended:
-            self._ended = voice  # the stream does not end, so this is how the end of the sound is told
+        self._silent_frames_left -= len(block)
+        if stopped_voice is not None and stopped_voice is not voice:
+            fade_out = np.empty_like(block[:FADE_FRAMES])
+            stopped_voice.fill(fade_out, 0.0, self.is_looping)  # a ramp to silence
+            block[: len(fade_out)] += fade_out
+            self._silent_frames_left = self._silent_frames
+        goes_on = self._add_notes(block, is_playing) or self._silent_frames_left > 0
+        if goes_on and not is_playing and voice is not None and voice is not self._ended_voice:
+            self._ended_voice = voice  # the stream does not end, so this is how the end of the sound is told
             self._on_ended(voice)
         return is_playing or goes_on or not self._ends(voice)
 

@@ -7,24 +7,24 @@ from collections.abc import Callable, Iterator
 Command = Callable[[], None]
 
 
-class Commands:
+class CommandQueue:
     """Commands in their order, and work in steps, each of which begins only while no command waits.
 
     Any thread may put; one thread gets.
     """
 
     def __init__(self) -> None:
-        self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
-        self._work: deque[Iterator[None]] = deque()
+        self._queued_commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
+        self._idle_work: deque[Iterator[None]] = deque()
 
     def put(self, command: Command | None) -> None:
         """Queue a command; None ends the thread that gets them."""
-        self._commands.put(command)
+        self._queued_commands.put(command)
 
     def put_work(self, steps: Iterator[None]) -> None:
         """Queue work after the other work: an iterator that does a step whenever it is advanced."""
-        self._work.append(steps)
-        self._commands.put(_wake)
+        self._idle_work.append(steps)
+        self._queued_commands.put(_wake)
 
     def get(self, timeout: float | None = None) -> Command | None:
         """Return the next command, or else the next step of the work; wait for one if there is neither.
@@ -34,20 +34,20 @@ class Commands:
         queue.Empty
             ``timeout`` seconds have passed.
         """
-        if self._work and self._commands.empty():
+        if self._idle_work and self._queued_commands.empty():
             return self._step
-        return self._commands.get(timeout=timeout)
+        return self._queued_commands.get(timeout=timeout)
 
     def _step(self) -> None:
         is_done = True  # as after an error
         try:
-            next(self._work[0])
+            next(self._idle_work[0])
             is_done = False
         except StopIteration:
             pass
         finally:
             if is_done:
-                self._work.popleft()
+                self._idle_work.popleft()
 
 
 def once(function: Command) -> Iterator[None]:

@@ -94,8 +94,8 @@ class Instrument:
 
     def has_room_for(self, path: Path) -> bool:
         """Return whether another pitch of a sound can be made ready without taking the room of all others."""
-        held = sum(ready.frames.nbytes for (held_path, _), ready in self._ready.items() if held_path == path)
-        return held < MOST_BYTES // 2
+        sound_bytes = sum(ready.frames.nbytes for (ready_path, _), ready in self._ready.items() if ready_path == path)
+        return sound_bytes < MOST_BYTES // 2
 
     def prepare(self, path: Path, semitones: int = 0, decoded: Decoded | None = None) -> Decoded | None:
         """Make a sound ready, anew if its file has changed.  Takes a while: call it on the player's thread.
@@ -118,8 +118,8 @@ class Instrument:
             The file cannot be read.
         """
         key = (path, _within(semitones))
-        known, stamp = self._ready.get(key), _stamp(path)
-        if known is not None and stamp in (None, known.stamp):  # None: it is gone, and still held
+        ready_note, stamp = self._ready.get(key), _stamp(path)
+        if ready_note is not None and stamp in (None, ready_note.stamp):  # None: it is gone, and still held
             self._ready.move_to_end(key)
             return decoded
         if decoded is None or stamp not in (None, decoded.stamp):
@@ -127,8 +127,8 @@ class Instrument:
         sound = decoded.sound
         higher = Sound(path, sound.frames, sound.sample_rate * 2 ** (key[1] / 12))
         frames = fitted(higher, self.format.sample_rate, self.format.channels).frames
-        if known is not None:
-            self._bytes -= known.frames.nbytes
+        if ready_note is not None:
+            self._bytes -= ready_note.frames.nbytes
         self._ready[key] = _Ready(frames, decoded.stamp)
         self._ready.move_to_end(key)
         self._bytes += frames.nbytes

@@ -54,6 +54,8 @@ STALL_SECONDS = 5.0
 _NO_SERVICE = "No sound can be played: the system's sound service does not answer. Click again to retry."
 #: What is said of a device that was unplugged.
 GONE = "The sound device is gone. Connect one, and try again."
+#: What is said of a device that takes too long to open.
+NO_ANSWER = "The sound device does not answer. Choose another one in the system, and try again."
 
 #: What comes of a driver's report that is not what it should be: no number, not finite, no such interface.
 _ODD = (ValueError, TypeError, LookupError, OverflowError, AttributeError)

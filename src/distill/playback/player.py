@@ -22,7 +22,7 @@ from pathlib import Path
 from distill import diagnostics
 from distill.errors import PlaybackError
 from distill.playback.block_source import BlockSource
-from distill.playback.command_queue import Commands, once
+from distill.playback.command_queue import CommandQueue, once
 from distill.playback.instrument import Instrument, Strike
 from distill.playback.output_device import GONE, NoteBuffer, Output, OutputDevice, find_outputs, stand_in_note
 from distill.playback.player_status import PlayerState, PlayerStatus
@@ -80,7 +80,7 @@ class Player:
         self._open_output, self._find_devices = open_output, find_devices
         self._lock = threading.Lock()  # guards the four attributes below, which callers of any thread change
         self._late_notes: list[_LateNote] = []
-        self._commands = Commands()
+        self._commands = CommandQueue()
         self._request_number = 0  # so that an outdated request is skipped
         self._thread: threading.Thread | None = None
         self._status = PlayerStatus()
@@ -213,7 +213,7 @@ class Player:
             self._request_number += 1
             self._commands.put(self._close_output)
             self._commands.put(None)
-            self._commands = Commands()
+            self._commands = CommandQueue()
             self._late_notes.clear()
         if thread is not None:
             thread.join(CLOSING_SECONDS)
@@ -306,7 +306,7 @@ class Player:
             self._thread = threading.Thread(target=self._work, args=(self._commands,), name="player", daemon=True)
             self._thread.start()
 
-    def _work(self, commands: Commands) -> None:
+    def _work(self, commands: CommandQueue) -> None:
         while (command := self._next_command(commands)) is not None:
             try:
                 command()
@@ -332,7 +332,7 @@ class Player:
         except Exception as exc:  # border: as in `_work`
             diagnostics.report(exc)
 
-    def _next_command(self, commands: Commands) -> Callable[[], None] | None:
+    def _next_command(self, commands: CommandQueue) -> Callable[[], None] | None:
         """Wait for a command; check the device meanwhile while a sound plays."""
         while (output := self._output) is not None and (self._source.is_running or self._is_playing):
             with suppress(queue.Empty):

@@ -34,11 +34,13 @@ class Voice:
         #: The track to play.  The next block crossfades to it at the same position.
         self.track = track
         self.sample_rate = sample_rate
-        self._heard = track  # the track of the last block; this and the next four are used by the callback only
+        self._heard_track = track  # the track of the last block; this and the next four are used by the callback only
         self._gain = volume  # the gain reached so far on the ramp to the volume
-        self._fade = np.empty((FADE_FRAMES, track.frames.shape[1]), np.float32)
-        self._left, self._left_at, self._faded = track, 0, FADE_FRAMES  # what is left, and how much of the fade is done
-        self._jump = self._jumped = (self._position(start_seconds),)  # compared by identity, so that no request is lost
+        self._fade_block = np.empty((FADE_FRAMES, track.frames.shape[1]), np.float32)
+        # What fades out, and how much of the fade is done.
+        self._fading_track, self._fading_frame, self._faded_frames = track, 0, FADE_FRAMES
+        # Jumps are compared by identity, so that no request is lost.
+        self._jump = self._done_jump = (self._position(start_seconds),)
         self._clock = (self._jump[0], self._jump[0], False)
 
     def jump(self, seconds: float) -> None:
@@ -53,12 +55,12 @@ class Voice:
     def seconds_heard(self, latency_seconds: float) -> float:
         """Return the position that is heard now, with ``latency_seconds`` still queued in the device."""
         track = self.track
-        (at, origin, has_wrapped) = self._clock
+        (delivered_frame, origin, has_wrapped) = self._clock
         length = track.end
-        heard = at - round(latency_seconds * self.sample_rate)
+        heard_frame = delivered_frame - round(latency_seconds * self.sample_rate)
         # Just after a jump the old position is still heard; the playhead shows the new one all the same.
-        heard = heard % length if has_wrapped else max(heard, origin)
-        return min(max(heard, 0), length) / self.sample_rate
+        heard_frame = heard_frame % length if has_wrapped else max(heard_frame, origin)
+        return min(max(heard_frame, 0), length) / self.sample_rate
 
     def _position(self, seconds: float) -> int:
         return min(max(round(seconds * self.sample_rate), 0), self.track.end)
@@ -69,17 +71,17 @@ class Voice:
         """Fill a block ``[frames, channels]``; returns False once there is nothing left."""
         start, origin, has_wrapped = self._clock
         # A crossfade is finished before the next one: a block can be shorter than it.
-        is_fading = self._faded < FADE_FRAMES
-        track, jump = (self._heard, self._jumped) if is_fading else (self.track, self._jump)
-        if track is not self._heard or jump is not self._jumped:
-            self._left, self._left_at, self._faded = self._heard, start, 0
-            self._heard = track
-        if jump is not self._jumped:
-            self._jumped = jump
+        is_fading = self._faded_frames < FADE_FRAMES
+        track, jump = (self._heard_track, self._done_jump) if is_fading else (self.track, self._jump)
+        if track is not self._heard_track or jump is not self._done_jump:
+            self._fading_track, self._fading_frame, self._faded_frames = self._heard_track, start, 0
+            self._heard_track = track
+        if jump is not self._done_jump:
+            self._done_jump = jump
             start = origin = jump[0]
             has_wrapped = False
         after = track.read(start, block, is_looping)
-        if self._faded < FADE_FRAMES:
+        if self._faded_frames < FADE_FRAMES:
             self._cross(block, is_looping)
         self._apply(volume, block)
         wraps = is_looping and (after < start + len(block))
@@ -88,13 +90,13 @@ class Voice:
 
     def _cross(self, block: Block, is_looping: bool) -> None:
         """Add what is left, as it would have gone on, to the beginning of a block."""
-        count = min(len(block), FADE_FRAMES - self._faded)
-        part, fade = self._fade[:count], slice(self._faded, self._faded + count)
-        self._left_at = self._left.read(self._left_at, part, is_looping)
+        count = min(len(block), FADE_FRAMES - self._faded_frames)
+        part, fade = self._fade_block[:count], slice(self._faded_frames, self._faded_frames + count)
+        self._fading_frame = self._fading_track.read(self._fading_frame, part, is_looping)
         part *= _FADE_OUT[fade]
         block[:count] *= _FADE_IN[fade]
         block[:count] += part
-        self._faded += count
+        self._faded_frames += count
 
     def _apply(self, volume: float, block: Block) -> None:
         if self._gain == volume:

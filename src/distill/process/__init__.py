@@ -1,1 +1,1 @@
-"""This process: its environment, its signals, and how the Python interpreter runs."""
+"""This process: its environment, its signals, how the Python interpreter runs, and torch's shared libraries."""

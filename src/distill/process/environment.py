@@ -1,4 +1,4 @@
-"""The process and its environment: signals, standard streams, library search paths, thread switching, garbage.
+"""The environment of the process: library search paths, how long threads of torch spin, and standard streams.
 
 The frozen application begins in a small loader, which puts the folder of the bundled libraries first on the system's
 search path and keeps the previous value under another name.  The system reads that path once, when a program starts.
@@ -6,12 +6,9 @@ Child processes (a file manager, a browser) would load the bundled libraries in 
 start, so `restore_environment` puts the previous value back before anything else happens.
 """
 
-import ctypes
-import importlib.util
 import os
 import sys
 from collections.abc import MutableMapping
-from pathlib import Path
 
 #: Search paths that the loader changes, and the suffix of the names under which it keeps the previous values.
 _SEARCH_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LIBPATH")
@@ -70,22 +67,3 @@ def ensure_std_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - for the whole process
-
-
-def load_torch_before_qt() -> None:
-    """Load the first of torch's libraries, and with it the C++ runtime, before Qt loads its own; only on Windows.
-
-    Qt's wheel carries an older copy of that runtime.  If it is loaded first, torch (since 2.9) fails to load with
-    error 1114.  One small library is enough and takes some milliseconds; torch itself is imported later.
-    """
-    if sys.platform != "win32":
-        return
-    spec = importlib.util.find_spec("torch")
-    if spec is None or spec.origin is None:
-        return  # reported when the engine is needed
-    libraries = Path(spec.origin).parent / "lib"
-    os.add_dll_directory(str(libraries))
-    try:
-        ctypes.WinDLL(str(libraries / "c10.dll"))
-    except OSError:
-        return  # torch's own import gives a better message, and the window shows it

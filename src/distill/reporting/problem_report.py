@@ -121,11 +121,11 @@ def _last_lines(text: str) -> str:
 
 def make_redactor(settings: WindowSettings, key: bytes | None = None) -> Redactor:
     """Return what takes the names out that Distill's own files know."""
-    found: list[tuple[str, str]] = []  # what it is, and its text
+    private_texts: list[tuple[str, str]] = []  # what it is, and its text
     for data in _records(settings):
-        found += _texts(data)
-    files = [text for kind, text in found if kind == "path"]
-    names = [text for kind, text in found if kind == "name"]
+        private_texts += _texts(data)
+    files = [text for kind, text in private_texts if kind == "path"]
+    names = [text for kind, text in private_texts if kind == "name"]
     for folder in (paths.runs_dir(), paths.models_dir()):
         listed = [entry.name for entry in _entries(folder) if entry.suffix not in (".json", ".lock")]
         names += listed + [name.split(" ", 2)[-1] for name in listed]  # a run's begins with date and time
@@ -141,8 +141,8 @@ def make_redactor(settings: WindowSettings, key: bytes | None = None) -> Redacto
             (Path(tempfile.gettempdir()), "<temporary>"),
         )
     }
-    own = tuple(str(path) for path in (paths.data_dir(), paths.cache_dir()))
-    files = [text[len(place) :].lstrip("/\\") if (place := _start(text, own)) else text for text in files]
+    own_folders = tuple(str(path) for path in (paths.data_dir(), paths.cache_dir()))
+    files = [text[len(place) :].lstrip("/\\") if (place := _start(text, own_folders)) else text for text in files]
     return Redactor(private_names(files, names), places, key)
 
 

@@ -35,12 +35,12 @@ def list_checkpoints(checkpoint_dir: Path | str) -> list[dict[str, Any]]:
     Sidecars alone are read.  One that is missing or damaged is made again from its checkpoint; a checkpoint that is
     then found to be damaged itself is left out.
     """
-    found = []
+    checkpoints = []
     for path in sorted(Path(checkpoint_dir).glob("checkpoint_epoch*.pt")):
         facts = losses_of(path)
         if facts is not None:
-            found.append({"path": path, **facts})
-    return sorted(found, key=lambda f: (f["epoch"], f["path"].name))
+            checkpoints.append({"path": path, **facts})
+    return sorted(checkpoints, key=lambda f: (f["epoch"], f["path"].name))
 
 
 @accept_keywords(folder="checkpoint_dir")
@@ -165,8 +165,8 @@ def manage_checkpoints(checkpoint_dir: Path | str, max_recent: int = 3) -> list[
     readable = [facts for facts in listed if _is_readable(Path(facts["path"]))]
     measured = [facts for facts in readable if facts["val_loss"] is not None]
     best = min(measured, key=lambda f: (f["val_loss"], f["epoch"]), default=None)
-    kept = [*readable[-max_recent:], *([] if best is None else [best])]
-    deleted = [Path(facts["path"]) for facts in readable if facts not in kept]
+    kept_checkpoints = [*readable[-max_recent:], *([] if best is None else [best])]
+    deleted = [Path(facts["path"]) for facts in readable if facts not in kept_checkpoints]
     for path in deleted:
         path.unlink(missing_ok=True)
         sidecar_of(path).unlink(missing_ok=True)

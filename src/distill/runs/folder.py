@@ -1,4 +1,4 @@
-"""The folder of a run: made, and locked for the process that trains in it.  No torch here.
+"""The folder of a run: its path, made, and locked for the process that trains in it.  No torch here.
 
 ::
 
@@ -13,13 +13,15 @@
 import re
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from distill.errors import RunFolderError
 from distill.events import Event
 from distill.housekeeping import clear_partial_files
 from distill.metrics_history import AnyHistory
-from distill.paths import RUN_MARKER
+from distill.names import slug
+from distill.paths import RUN_MARKER, runs_dir
 from distill.runs.run_history import append_history, write_history
 from distill.runs.run_owner import LOCK, SignsOfLife, lock_run, other_host
 
@@ -31,6 +33,15 @@ def checkpoint_epochs(run_dir: Path) -> list[int]:
     """Return the epochs, which count from 0, that a run has checkpoints of.  Names alone are read."""
     names = (path.name for path in (run_dir / "checkpoints").glob("checkpoint_epoch*.pt"))
     return sorted(int(match[1]) for name in names if (match := _CHECKPOINT.fullmatch(name)))
+
+
+def new_run_dir(name: str) -> Path:
+    """Return a path for a new run's folder, not yet made: date, time and name, made unique by a number."""
+    stem = f"{datetime.now():%Y-%m-%d %H.%M.%S} {slug(name, 'run')}"
+    run_dir, number = runs_dir() / stem, 2
+    while run_dir.exists():
+        run_dir, number = runs_dir() / f"{stem} ({number})", number + 1
+    return run_dir
 
 
 class RunFolder:

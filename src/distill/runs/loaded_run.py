@@ -53,11 +53,11 @@ class LoadedRun:
     @property
     def interruptions(self) -> list[Interruption]:
         """Where the run was killed, in order; the last one may not have been resumed yet."""
-        places = list(self.record.interruptions)
+        interruptions = list(self.record.interruptions)
         if self.was_killed and self.history.position:
             kept = min(self.kept, self.history.position)
-            places.append(Interruption(kept, self.history.position, is_resumed=False))
-        return places
+            interruptions.append(Interruption(kept, self.history.position, is_resumed=False))
+        return interruptions
 
     @property
     def share_done(self) -> float:

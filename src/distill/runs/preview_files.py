@@ -71,8 +71,8 @@ class PreviewSound:
         if named is None:
             return None
         kind, epoch, number = named
-        at = BEFORE_TRAINING if path.parent.name == BEFORE_FOLDER else epoch
-        return cls(Slot(kind is not PreviewKind.SAMPLE, number), kind, at, path)
+        preview_epoch = BEFORE_TRAINING if path.parent.name == BEFORE_FOLDER else epoch
+        return cls(Slot(kind is not PreviewKind.SAMPLE, number), kind, preview_epoch, path)
 
     @property
     def folder(self) -> Path:

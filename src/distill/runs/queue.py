@@ -27,11 +27,10 @@ from distill.config.factory import config_from_model, make_config
 from distill.config.family_catalog import FAMILIES
 from distill.config.training import AnyConfig, OverfittingPreset
 from distill.errors import Cancelled, DistillError, ModelNotSavedError, QueueError, RunFolderError, is_memory_error
-from distill.files import free_path
-from distill.json_files import read_json, write_json
+from distill.json_files import keep_damaged, read_json, write_json
 from distill.models.file_format import read_config
 from distill.paths import RUN_MARKER
-from distill.runs.folder import MODEL
+from distill.runs.folder import MODEL, new_run_dir
 from distill.runs.run_owner import is_locked
 from distill.runs.run_record import RunRecord
 
@@ -164,11 +163,11 @@ class QueueEntry:
             is_there = any(os.path.exists(path) for path in self.sounds)  # noqa: PTH110 - `Path.exists` may fail
             return scan_sounds(self.sounds, cancel_event=cancel_event), is_there
 
-        found, is_there = wait_for(scan, cancel_event, self.sounds)
-        files = [entry.path for entry in found.entries] + [sound.path for sound in found.skipped]
+        scanned, is_there = wait_for(scan, cancel_event, self.sounds)
+        files = [entry.path for entry in scanned.entries] + [sound.path for sound in scanned.skipped]
         if not is_there or not files:
             raise QueueError(f"The sounds of “{self.name}” are not where they were: {self.sounds[0]}. Put them back.")
-        return files, len(found.entries)
+        return files, len(scanned.entries)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values; fixes and what the run starts from only where there are any."""
@@ -308,15 +307,15 @@ class RunQueue:
         for entry in entries:
             _check_readable(entry)
         with self.changing() as change:
-            kept = [*change.state.entries, *entries]
-            if len(kept) > MOST_ENTRIES:
+            queued = [*change.state.entries, *entries]
+            if len(queued) > MOST_ENTRIES:
                 raise QueueError(f"The queue holds at most {MOST_ENTRIES} runs. Remove some first.")
-            if len(json.dumps([entry.to_dict() for entry in kept])) > _MOST_BYTES // 2:
+            if len(json.dumps([entry.to_dict() for entry in queued])) > _MOST_BYTES // 2:
                 raise QueueError(
                     "The queue cannot hold so many sounds that are named one by one. Add their folder, or remove runs "
                     "first."
                 )
-            change.write(kept)
+            change.write(queued)
 
     def remove(self, ids: Iterable[str]) -> None:
         """Remove entries; the runs that they made stay.
@@ -420,7 +419,7 @@ class _Change:
         """Write the queue; what was damaged in it is kept beside it."""
         file = self._queue.file
         if self.state.damaged:
-            file.replace(free_path(file.with_name("queue.damaged.json")))
+            keep_damaged(file, "queue.damaged.json")
         paused = self.state.is_paused if is_paused is None else is_paused
         write_json(file, {"version": VERSION, "paused": paused, "entries": [entry.to_dict() for entry in entries]})
 
@@ -451,7 +450,7 @@ class QueueRunner:
             if not change.state.is_paused:
                 chosen = next((entry for entry in entries if entry.is_open and not _is_in_use(entry)), None)
             if chosen is not None:
-                run = chosen.run if chosen.is_begun else paths.new_run_dir(chosen.name).name
+                run = chosen.run if chosen.is_begun else new_run_dir(chosen.name).name
                 begun = replace(chosen, status=RUNNING, run=run, problem="")
                 entries = [begun if entry is chosen else entry for entry in entries]
                 chosen = begun

@@ -71,12 +71,12 @@ def mark_finished(run_dir: Path) -> bool:
     RunFolderError
         The folder is no run, is in use, cannot be written to, or not one epoch is made.
     """
-    before = RunRecord.load(run_dir)
+    stored = RunRecord.load(run_dir)
     done = sum(1 for _ in read_losses(run_dir / HISTORY))
     if not done:
         raise RunFolderError("This run has not completed an epoch: there is nothing to finish. Resume it instead.")
-    is_incomplete = before.status == "stopped" and bool(before.file_paths) and not missing_sounds(before)
-    if is_incomplete or not (run_dir / MODEL).is_file():
+    lacks_model_parts = stored.status == "stopped" and bool(stored.file_paths) and not missing_sounds(stored)
+    if lacks_model_parts or not (run_dir / MODEL).is_file():
         return False
     with _changing(run_dir) as record:
         if record.status == "stopped":

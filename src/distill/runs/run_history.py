@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 HISTORY = "history.jsonl"
 #: How the line of an epoch begins, whatever the family; the lines of steps begin otherwise.
-_EPOCH_STARTS = (b'{"event": "EpochMetrics"', b'{"event": "VQEpochMetrics"')
+_EPOCH_LINE_STARTS = (b'{"event": "EpochMetrics"', b'{"event": "VQEpochMetrics"')
 #: Bytes of a history that are read at once.
 _CHUNK_BYTES = 1 << 20
 #: Bytes at the end of a history that its last steps are read from.
@@ -43,18 +43,18 @@ def read_history(run_dir: Path | str) -> AnyHistory:
     RunFolderError
         The folder is no run.
     """
-    folder = Path(run_dir)
-    record = RunRecord.load(folder)
+    run_dir = Path(run_dir)
+    record = RunRecord.load(run_dir)
     history: AnyHistory = VQMetricsHistory() if record.config.family == "vqvae" else MetricsHistory()
     try:
-        skipped = read_json_lines(folder / HISTORY, history.add_dict)
+        damaged_lines = read_json_lines(run_dir / HISTORY, history.add_dict)
     except FileNotFoundError:
         return history
     except OSError as exc:
-        log.warning("The history of %s cannot be read: %s", folder, exc)
+        log.warning("The history of %s cannot be read: %s", run_dir, exc)
         return history
-    if skipped:
-        log.warning("%d damaged lines in the history of %s were skipped.", skipped, folder)
+    if damaged_lines:
+        log.warning("%d damaged lines in the history of %s were skipped.", damaged_lines, run_dir)
     return history
 
 
@@ -72,7 +72,7 @@ def read_epochs(history: Path) -> Iterator[dict[str, Any]]:
     try:
         with history.open("rb", buffering=_CHUNK_BYTES) as file:
             for line in file:
-                if line.startswith(_EPOCH_STARTS):
+                if line.startswith(_EPOCH_LINE_STARTS):
                     with suppress(ValueError):
                         yield parse_json(line)
     except OSError as exc:

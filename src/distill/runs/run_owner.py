@@ -88,15 +88,15 @@ def other_host(run_dir: Path) -> str | None:
 
 def _is_fresh(run_dir: Path, holder: Holder) -> bool:
     now, key, state = time.monotonic(), str(run_dir), (holder.host, holder.count)
-    known = _seen.get(key)
-    if known is None:  # the first look goes by the clocks
+    last_seen = _seen.get(key)
+    if last_seen is None:  # the first look goes by the clocks
         age = abs(time.time() - holder.at)
         _seen[key] = (state, now - age)
         return age < FRESH_SECONDS
-    if known[0] != state:  # it has grown since
+    if last_seen[0] != state:  # it has grown since
         _seen[key] = (state, now)
         return True
-    return now - known[1] < FRESH_SECONDS
+    return now - last_seen[1] < FRESH_SECONDS
 
 
 def _is_locked_here(run_dir: Path) -> bool:

@@ -42,13 +42,13 @@ class Interruption:
     @classmethod
     def from_list(cls, items: object) -> "list[Interruption]":
         """Return what a record holds; what is damaged is left out."""
-        found = []
+        interruptions = []
         for item in items if isinstance(items, list) else ():
             with suppress(TypeError, ValueError, LookupError, OverflowError):
                 kept, reached = float(item["kept"]), float(item["reached"])
                 if 0 <= kept <= reached < math.inf:
-                    found.append(cls(kept, reached))
-        return found
+                    interruptions.append(cls(kept, reached))
+        return interruptions
 
 
 @dataclass
@@ -212,7 +212,7 @@ class RunRecord:
         optional["token"] = self.token or None
         optional["fixes"] = {key: fix.to_dict() for key, fix in self.fixes.items()} or None
         optional["wanted_fixes"] = {str(path): fix.to_dict() for path, fix in self.wanted_fixes.items()} or None
-        places = [{"kept": place.kept, "reached": place.reached} for place in self.interruptions]
+        interruptions = [{"kept": stop.kept, "reached": stop.reached} for stop in self.interruptions]
         write_json(
             run_dir / RUN_MARKER,
             {
@@ -233,7 +233,7 @@ class RunRecord:
                 "fingerprints": self.fingerprints,
                 "preview_training": self.preview_training,
                 **{key: value for key, value in optional.items() if value is not None},
-                **({"interruptions": places} if places else {}),
+                **({"interruptions": interruptions} if interruptions else {}),
             },
         )
 

@@ -9,34 +9,34 @@ class StopRequest(threading.Event):
     A plain `threading.Event` means pause: stop within a step, with a checkpoint, to be resumed.  `set` means the same
     here.  After `finish`, the loop ends the epoch under way where it stands, measures it, writes its checkpoint and
     previews, and calls the run finished.  Both take effect within a step, so both make `is_set` true; what a
-    request to finish must not interrupt (reading sounds, measuring) watches `paused` instead.  Pausing wins over
-    finishing, whichever came first: the user wants the device back at once.
+    request to finish must not interrupt (reading sounds, measuring) watches `pause_requested` instead.  Pausing wins
+    over finishing, whichever came first: the user wants the device back at once.
 
     Parameters
     ----------
-    paused
+    pause_requested
         An event that already means pause, as that of Ctrl-C; by default one of its own.
     """
 
-    def __init__(self, paused: threading.Event | None = None) -> None:
+    def __init__(self, pause_requested: threading.Event | None = None) -> None:
         super().__init__()
-        self.paused = threading.Event() if paused is None else paused
-        self._finish = threading.Event()
+        self.pause_requested = threading.Event() if pause_requested is None else pause_requested
+        self._finish_requested = threading.Event()
 
     def set(self) -> None:
         """Ask the run to stop with a checkpoint; it can be resumed."""
-        self.paused.set()
+        self.pause_requested.set()
         super().set()
 
     def finish(self) -> None:
         """Request the run to end as finished, with the epochs that are done by then."""
-        self._finish.set()
+        self._finish_requested.set()
         super().set()
 
     @property
     def wants_finish(self) -> bool:
         """Whether the run is to end as finished, and not to pause."""
-        return self._finish.is_set() and not self.paused.is_set()
+        return self._finish_requested.is_set() and not self.pause_requested.is_set()
 
 
 def wants_finish(cancel_event: threading.Event) -> bool:
@@ -46,4 +46,4 @@ def wants_finish(cancel_event: threading.Event) -> bool:
 
 def pause_event_of(cancel_event: threading.Event) -> threading.Event:
     """Return the event that interrupts even what finishing needs."""
-    return cancel_event.paused if isinstance(cancel_event, StopRequest) else cancel_event
+    return cancel_event.pause_requested if isinstance(cancel_event, StopRequest) else cancel_event

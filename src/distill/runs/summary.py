@@ -110,11 +110,11 @@ def list_runs(folder: Path | None = None) -> list[RunSummary]:
     """
     root = paths.runs_dir() if folder is None else folder
     try:
-        found = [path for path in root.iterdir() if _may_be_run(path)]
+        run_folders = [path for path in root.iterdir() if _may_be_run(path)]
     except OSError:
         return []
     cache = _Cache.load()
-    runs = [_summarise_safely(path, cache) for path in found]
+    runs = [_summarise_safely(path, cache) for path in run_folders]
     cache.save()
     return sorted(runs, key=lambda run: (run.created, run.folder.name), reverse=True)
 

@@ -269,10 +269,10 @@ def _collapse(epochs: Sequence[AnyEpoch]) -> tuple[int, Advice] | None:
     cause: Advice | None = None
     since, count = 0, 0
     for epoch in reversed(epochs):
-        found = _collapsed(epoch)
-        if found is None or (cause is not None and found is not cause):
+        advice = _collapsed(epoch)
+        if advice is None or (cause is not None and advice is not cause):
             break
-        cause, since, count = found, epoch.epoch, count + 1
+        cause, since, count = advice, epoch.epoch, count + 1
     return (since, cause) if cause is not None and count >= COLLAPSED_EPOCHS else None
 
 

@@ -163,11 +163,11 @@ def tensor_reason(tensors: list[StoredTensor], storages: dict[str, int]) -> str 
     kinds: dict[str, str] = {}
     for tensor in tensors:
         storage = tensor.storage
-        present = storages.get(storage.key)
-        if present is None:
+        archived_bytes = storages.get(storage.key)
+        if archived_bytes is None:
             return "the numbers of a tensor are missing"
-        if present != storage.numel * ITEM_BYTES[storage.kind]:
-            return f"a tensor claims {storage.numel} numbers, for which it holds {present} bytes"
+        if archived_bytes != storage.numel * ITEM_BYTES[storage.kind]:
+            return f"a tensor claims {storage.numel} numbers, for which it holds {archived_bytes} bytes"
         if tensor.end > storage.numel or tensor.numel > storage.numel:
             return "a tensor is of another size and does not fit the numbers that the file holds for it"
         if kinds.setdefault(storage.key, storage.kind) != storage.kind:

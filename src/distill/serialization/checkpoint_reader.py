@@ -47,9 +47,11 @@ def read_checkpoint(path: Path | str, device: str = "cpu") -> dict[str, Any]:
     return data
 
 
-def _has_its_parts(data: dict[str, Any]) -> bool:
+def _has_its_parts(checkpoint: dict[str, Any]) -> bool:
     """Whether each part of a checkpoint is of its kind."""
-    counts = all(type(data[key]) is int and data[key] >= 0 for key in ("epoch", "step"))
-    losses = all(isinstance(data[key], (int, float, NoneType)) for key in ("train_loss", "val_loss"))
-    tables = all(isinstance(data[key], dict) for key in ("training_config", "spectrogram_config", "metrics_history"))
-    return counts and losses and tables and isinstance(data.get("training_state"), (dict, NoneType))
+    has_counts = all(type(checkpoint[key]) is int and checkpoint[key] >= 0 for key in ("epoch", "step"))
+    has_losses = all(isinstance(checkpoint[key], (int, float, NoneType)) for key in ("train_loss", "val_loss"))
+    has_tables = all(
+        isinstance(checkpoint[key], dict) for key in ("training_config", "spectrogram_config", "metrics_history")
+    )
+    return has_counts and has_losses and has_tables and isinstance(checkpoint.get("training_state"), (dict, NoneType))

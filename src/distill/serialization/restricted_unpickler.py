@@ -109,14 +109,14 @@ def read_pickle(data: bytes) -> tuple[Any, list[StoredTensor]]:
 
 def _check_tree(root: Any, max_values: int) -> None:
     """Refuse a value that contains itself, is nested too deep, or grows when shared parts are followed."""
-    left = max_values
+    values_left = max_values
     level = [root]
     for _ in range(_MAX_DEPTH):
         inner: list[Any] = []
         for value in level:
             inner += value.values() if isinstance(value, dict) else value
-            left -= 1
-        if len(inner) > left:
+            values_left -= 1
+        if len(inner) > values_left:
             raise DamagedError("the value grows when its shared parts are followed")
         if not all(type(value) is not int or value in _INT_RANGE for value in inner):
             raise DamagedError("an integer of more than 64 bits")

@@ -27,10 +27,10 @@ def apply_state(target: Any, state: Any, name: str, path: Path, error: type[Dist
 
 def check_state(target: Any, state: Any, name: str, path: Path, error: type[DistillError]) -> None:
     """Refuse a state that does not fit a network; see `apply_state`."""
-    own = target.state_dict()
-    if not isinstance(state, dict) or set(state) != set(own):
+    network_state = target.state_dict()
+    if not isinstance(state, dict) or set(state) != set(network_state):
         raise error(f"{path.name} holds another kind of {name} than this one.")
-    for key, tensor in own.items():
+    for key, tensor in network_state.items():
         given = state[key]
         if not isinstance(given, torch.Tensor) or given.shape != tensor.shape:
             shape = list(given.shape) if isinstance(given, torch.Tensor) else type(given).__name__

@@ -117,13 +117,13 @@ def _check_start(path: Path, kind: str, error: type[DistillError]) -> int:
 
 def _parts_claimed(end: bytes) -> int:
     """Return how many entries the directory can have at most, from the records at the end of the archive."""
-    at = end.rfind(b"PK\x05\x06")
-    if at < 0 or len(end) < at + 20:
+    end_record = end.rfind(b"PK\x05\x06")
+    if end_record < 0 or len(end) < end_record + 20:
         return 0  # zipfile will say that the end is missing
-    large = end.rfind(b"PK\x06\x06")
-    directory_bytes = int.from_bytes(end[at + 12 : at + 16], "little")
-    if directory_bytes == 0xFFFF_FFFF and large >= 0:
-        directory_bytes = int.from_bytes(end[large + 40 : large + 48], "little")
+    end_record_64 = end.rfind(b"PK\x06\x06")
+    directory_bytes = int.from_bytes(end[end_record + 12 : end_record + 16], "little")
+    if directory_bytes == 0xFFFF_FFFF and end_record_64 >= 0:
+        directory_bytes = int.from_bytes(end[end_record_64 + 40 : end_record_64 + 48], "little")
     return directory_bytes // 46  # an entry takes 46 bytes and its name; zipfile reads as many as there is room for
 
 

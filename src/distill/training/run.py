@@ -23,7 +23,7 @@ from distill.distributed.ranks import ALONE, Ranks
 from distill.errors import Cancelled, NotEnoughSoundsError
 from distill.metrics_history import AnyHistory
 from distill.models.families.family import ModelFamily
-from distill.runs.estimates.stopwatch import Stopwatch
+from distill.runs.estimates.measured_costs import Stopwatch
 from distill.runs.folder import RunFolder
 from distill.runs.run_record import RunRecord
 from distill.runs.stop_request import pause_event_of, wants_finish

@@ -15,7 +15,8 @@ import soundfile
 from distill.audio.decoding.mono_decoder import FloatArray
 from distill.audio.pitch import estimate_pitch
 from distill.errors import Cancelled, ConfigurationError
-from distill.generation.kits.kit_writer import FIRST_KEY, PEAK, Kit, KitSound, Layer, single, trim, write_kit
+from distill.generation.kits.kit_sounds import KitSound, Layer, single
+from distill.generation.kits.kit_writer import FIRST_KEY, PEAK, Kit, trim, write_kit
 from distill.generation.kits.sample_loop import find_loop
 
 RATE = 48_000

@@ -10,9 +10,9 @@ import soundfile
 from pytestqt.qtbot import QtBot
 
 from distill.errors import DistillError
+from distill.generation.map.map_chunks import Position, ShownMap, Slider
 from distill.generation.map.map_session import MapSession
 from distill.generation.map.newness import COPY, NEW, JudgedSound, Verdict
-from distill.generation.map.shown_map import Position, ShownMap, Slider
 from distill.gui.play import presenter
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.main_window import MainWindow

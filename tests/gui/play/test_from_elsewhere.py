@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.generation.history import sound_history
-from distill.generation.map.shown_map import Position
+from distill.generation.map.map_chunks import Position
 from distill.generation.recipe import MAPPED, Recipe
 from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.play.pads.pad_grid import COUNT

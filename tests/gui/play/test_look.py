@@ -13,7 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton, QSlider, QWidget
 from pytestqt.qtbot import QtBot
 
-from distill.generation.map.shown_map import Slider
+from distill.generation.map.map_chunks import Slider
 from distill.gui.help.keyboard_shortcuts import key_groups
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.widgets.plain_text import plain_tip

@@ -9,7 +9,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
-from distill.generation.map.shown_map import ShownMap
+from distill.generation.map.map_chunks import ShownMap
 from distill.gui.play.map_dot_menu import DotMenu
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.main_window import MainWindow

@@ -21,8 +21,8 @@ from pytestqt.qtbot import QtBot
 from distill.control.pads_and_keys import PAD_KEYS
 from distill.files import write_whole
 from distill.generation.kits.kit_sounds import KitPlan
+from distill.generation.map.map_chunks import ShownMap
 from distill.generation.map.newness import COPY, NEW, JudgedSound, Verdict
-from distill.generation.map.shown_map import ShownMap
 from distill.gui.play.export import presenter as export_presenter
 from distill.gui.play.export.kit_dialog import KitDialog
 from distill.gui.play.pads.pad_grid import PadGrid

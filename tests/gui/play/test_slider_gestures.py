@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QSlider, QStyle, QStyleOptionSlider
 from pytestqt.qtbot import QtBot
 
 from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory, keep, set_stars
-from distill.generation.map.shown_map import Position, ShownMap
+from distill.generation.map.map_chunks import Position, ShownMap
 from distill.generation.recipe import MAPPED, VARIED, Recipe
 from distill.gui.play import presenter, slider_gestures
 from distill.gui.play.presenter import PlayPresenter

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.audio.decoding.sound_fix import SoundFix
-from distill.config.presets import ADAPTIVE_LATENTS
+from distill.config.presets_by_file_count import ADAPTIVE_LATENTS
 from distill.config.training import AnyConfig
 from distill.errors import LibraryError, TrainingError
 from distill.gui.engine.run_state import RunState
@@ -106,7 +106,7 @@ def test_a_double_click_trains_each_run_once(
 
     monkeypatch.setattr(engine, "train", train)
     # As some seconds later, while the sounds are found.
-    monkeypatch.setattr(paths, "new_run_dir", lambda name: paths.runs_dir() / f"{next(number)} {name}")
+    monkeypatch.setattr("distill.runs.queue.new_run_dir", lambda name: paths.runs_dir() / f"{next(number)} {name}")
     add(loaded, qtbot)
     add(loaded, qtbot)
     loaded.tabs.setCurrentWidget(loaded.run_list)

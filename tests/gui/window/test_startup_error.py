@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 
 from distill import __main__ as program
 from distill import diagnostics
-from distill.process import environment
+from distill.process import environment, torch_libraries
 
 
 @pytest.mark.parametrize("fault", ["of a module", "of the window"])
@@ -17,7 +17,7 @@ def test_it_is_told_with_the_place_of_the_log(
     qapp: QApplication, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fault: str
 ) -> None:
     monkeypatch.setattr(environment, "restore_environment", lambda: None)
-    monkeypatch.setattr(environment, "load_torch_before_qt", lambda: None)
+    monkeypatch.setattr(torch_libraries, "load_torch_before_qt", lambda: None)
     if fault == "of a module":
         monkeypatch.setitem(sys.modules, "distill.gui.app", None)
     else:

@@ -69,8 +69,8 @@ def doctor_fixes(files: Sequence[Path], kinds: Sequence[str], stop: threading.Ev
     from distill.audio.cache.sound_cache import SoundCache
     from distill.training.data.doctor.findings import merged_fixes
 
-    found = find_faults(files, SoundCache(), stop)
-    return merged_fixes(finding for finding in found if "all" in kinds or finding.kind in kinds)
+    findings = find_faults(files, SoundCache(), stop)
+    return merged_fixes(finding for finding in findings if "all" in kinds or finding.kind in kinds)
 
 
 def print_findings(findings: "Sequence[Finding]") -> None:

@@ -57,23 +57,24 @@ def _estimate(files: Sequence[Path], config: AnyConfig, stop: threading.Event) -
     return material, estimate(config, material, Figures.load())
 
 
-def estimate_lines(config: AnyConfig, material: Material, found: Estimate) -> list[str]:
+def estimate_lines(config: AnyConfig, material: Material, estimated: Estimate) -> list[str]:
     """Return an estimate as lines: an empty figure is one that is not known."""
     label = family_info(config.family).label
-    per_epoch = f"{found.steps_per_epoch} steps an epoch"
+    per_epoch = f"{estimated.steps_per_epoch} steps an epoch"
     lines = [f"A run of the {label} on {material.sounds} sounds, {per_epoch}:"]
-    if found.seconds is not None and found.good_seconds is not None:
-        end = f"about {duration(found.seconds)} (epoch {found.epochs} of at most {found.max_epochs})"
+    if estimated.seconds is not None and estimated.good_seconds is not None:
+        end = f"about {duration(estimated.seconds)} (epoch {estimated.epochs} of at most {estimated.max_epochs})"
         lines.append(f"end         {end}")
-        if found.good_epochs < found.epochs:  # of this run: with more epochs both are later
-            nearly = f"about {duration(found.good_seconds)} (epoch {found.good_epochs})"
+        if estimated.good_epochs < estimated.epochs:  # of this run: with more epochs both are later
+            nearly = f"about {duration(estimated.good_seconds)} (epoch {estimated.good_epochs})"
             lines.append(f"before it   nearly as good in {nearly}")
-    if found.memory_bytes is not None:
-        lines.append(f"memory      {found.memory_bytes / 1e9:.1f} GB")
-    if found.disk_bytes is not None:
-        lines.append(f"disk        {found.disk_bytes / 1e6:.0f} MB for checkpoints, previews and the model")
-    lines.append(f"sounds      {found.enough}")
-    if found.seconds is None:
+    if estimated.memory_bytes is not None:
+        lines.append(f"memory      {estimated.memory_bytes / 1e9:.1f} GB")
+    if estimated.disk_bytes is not None:
+        lines.append(f"disk        {estimated.disk_bytes / 1e6:.0f} MB for checkpoints, previews and the model")
+    lines.append(f"sounds      {estimated.enough}")
+    if estimated.seconds is None:
         return [*lines, "How long it takes could not be measured on this computer."]
-    source = f"{found.basis} earlier runs" if found.basis > 1 else "an earlier run" if found.basis else "a short trial"
+    basis = estimated.basis
+    source = f"{basis} earlier runs" if basis > 1 else "an earlier run" if basis else "a short trial"
     return [*lines, f"Measured by {source} on this computer; other programs make it slower."]

@@ -54,18 +54,18 @@ def inspect(
         cache = SoundCache()
 
         def read(_progress: object) -> "ScanResult":
-            found = scan_sounds(sounds, cancel_event=stop)
-            check_sounds(found.entries, cache, lambda entry, reason: reasons.update({entry.path: reason}), stop)
-            return found
+            scan = scan_sounds(sounds, cancel_event=stop)
+            check_sounds(scan.entries, cache, lambda entry, reason: reasons.update({entry.path: reason}), stop)
+            return scan
 
-        found = wait_for(read, stop, sounds)
+        scan = wait_for(read, stop, sounds)
         if stop.is_set():
             raise typer.Exit(EXIT_STOPPED)
-        usable = [entry for entry in found.entries if reasons[entry.path] is None]
+        usable = [entry for entry in scan.entries if reasons[entry.path] is None]
         findings = find_faults([entry.path for entry in usable], cache, stop)
         stereo = count_stereo([cache.get(entry.path, stop) for entry in usable], stop)
-    skipped = {sound.path: sound.reason for sound in found.skipped}
-    skipped |= {path: reason for path, reason in reasons.items() if reason is not None}
+    left_out = {sound.path: sound.reason for sound in scan.skipped}
+    left_out |= {path: reason for path, reason in reasons.items() if reason is not None}
     files = [entry.path for entry in usable]
     notes, is_enough = _sound_notes(files, cache), _can_be_trained_on(files, cache)
     if as_json:
@@ -73,9 +73,9 @@ def inspect(
         if with_estimate and is_enough:
             with stoppable("Stopping.") as stop:
                 estimate = estimate_as_json(files, make_config(family, len(files), preset, epochs), stop)
-        print_json(usable, skipped, findings, stereo, notes, estimate)
+        print_json(usable, left_out, findings, stereo, notes, estimate)
     else:
-        _print_inspection(usable, skipped, found.passed_over_text(), notes, stereo)
+        _print_inspection(usable, left_out, scan.passed_over_text(), notes, stereo)
         print_findings(findings)
     if not is_enough:
         raise DistillError(needed_text(MIN_DIVIDED_CHUNKS))
@@ -85,7 +85,7 @@ def inspect(
 
 
 def _print_inspection(
-    usable: "list[SoundEntry]", skipped: dict[Path, str], passed_over: str, notes: list[str], stereo: int
+    usable: "list[SoundEntry]", left_out: dict[Path, str], passed_over: str, notes: list[str], stereo: int
 ) -> None:
     from distill.audio.stereo.stereo_files import stereo_text
 
@@ -94,12 +94,12 @@ def _print_inspection(
         print(f"usable   {sound}  {printable(entry.path)}")
     for note in notes:
         print(f"note     {printable(note)}")
-    for path, reason in sorted(skipped.items()):
+    for path, reason in sorted(left_out.items()):
         print(f"left out {printable(path)}: {printable(reason)}")
     if passed_over:
         print(printable(passed_over))
     total = duration(sum(entry.duration_s for entry in usable))
-    print(f"{len(usable)} usable sounds, {total} together; {len(skipped)} left out.")
+    print(f"{len(usable)} usable sounds, {total} together; {len(left_out)} left out.")
     if stereo:
         print(stereo_text(stereo, len(usable)))
 

@@ -7,14 +7,14 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from distill.audio.decoding.mono_decoder import SAMPLE_RATE, FloatArray, decode_sound
 from distill.errors import ConfigurationError
 from distill.generation.generated_sound import GenerationCancelled
-from distill.generation.kits.kit_writer import KitSound, Layer, single
 from distill.generation.recipe import read_recipe
 from distill.generation.source_limits import MOST_SOURCE_S, sound_named
 
@@ -25,6 +25,45 @@ if TYPE_CHECKING:
 MOST_TURNS, MOST_LAYERS = 8, 4
 #: Distance of a sound's versions from it: 0 is its copy, 1 an unrelated sound.
 VARIATION_STRENGTH = 0.2
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Versions of a sound that answer one range of velocities in turn.
+
+    Attributes
+    ----------
+    takes
+        The versions, float ``[N]`` at 48 kHz, any level.
+    low_velocity, high_velocity
+        MIDI velocities, 1 to 127.
+    """
+
+    takes: tuple[FloatArray, ...]
+    low_velocity: int = 1
+    high_velocity: int = 127
+
+
+@dataclass(frozen=True)
+class KitSound:
+    """A sound of a kit.
+
+    Attributes
+    ----------
+    layers
+        Its versions; the ranges of their velocities do not overlap.
+    comment
+        Text for the metadata of its files.
+    name
+        What its files are called after its pad; any text. Without it they are called after the kit.
+    pad
+        Number of its pad, from 1, which gives its key; 0 for its place in the kit.
+    """
+
+    layers: tuple[Layer, ...]
+    comment: str = ""
+    name: str = ""
+    pad: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,6 +152,11 @@ def sound_of_file(model: "OpenModel | None", path: Path, plan: KitPlan, seed: in
     return in_versions(model, audio, plan, seed, comment)
 
 
+def single(audio: npt.NDArray[Any], comment: str = "") -> KitSound:
+    """Return a kit sound of one version, float ``[N]`` at 48 kHz."""
+    return KitSound((Layer((np.asarray(audio, np.float32),)),), comment)
+
+
 def in_versions(model: "OpenModel", audio: FloatArray, plan: KitPlan, seed: int, comment: str = "") -> KitSound:
     """Return a sound ``[N]`` for a kit with the variations that the plan asks for beside it."""
     return KitSound(tuple(_layers([audio, *_variations(model, audio, plan, seed)], plan)), comment)
@@ -130,11 +174,11 @@ def _variations(model: "OpenModel", audio: FloatArray, plan: KitPlan, seed: int)
 
 def _layers(versions: list[FloatArray], plan: KitPlan) -> Iterator[Layer]:
     """Yield the layers from soft to loud, which get the versions from dark to bright."""
-    ordered = sorted(versions, key=brightness)
-    velocities = np.linspace(0, 127, plan.layers + 1).round().astype(int).tolist()
+    from_dark_to_bright = sorted(versions, key=brightness)
+    layer_velocities = np.linspace(0, 127, plan.layers + 1).round().astype(int).tolist()
     for number in range(plan.layers):
-        takes = tuple(ordered[number * plan.turns : (number + 1) * plan.turns])
-        yield Layer(takes, velocities[number] + 1, velocities[number + 1])
+        takes = tuple(from_dark_to_bright[number * plan.turns : (number + 1) * plan.turns])
+        yield Layer(takes, layer_velocities[number] + 1, layer_velocities[number + 1])
 
 
 def brightness(audio: FloatArray) -> float:

@@ -17,6 +17,7 @@ from distill.audio.decoding.mono_decoder import SAMPLE_RATE, FloatArray, peak_of
 from distill.audio.pitch import estimate_pitch, note_name
 from distill.errors import Cancelled, ConfigurationError
 from distill.files import write_folder, write_whole
+from distill.generation.kits.kit_sounds import KitSound
 from distill.generation.kits.sample_loop import find_loop
 from distill.generation.kits.sampler_presets import KitFile, Region, decent_sampler, over_the_keyboard, sfz
 from distill.generation.kits.sampler_wav import sampler_wav
@@ -34,45 +35,6 @@ _SAMPLES_FOLDER = "Samples"
 
 
 @dataclass(frozen=True)
-class Layer:
-    """Versions of a sound that answer one range of velocities in turn.
-
-    Attributes
-    ----------
-    takes
-        The versions, float ``[N]`` at 48 kHz, any level.
-    low_velocity, high_velocity
-        MIDI velocities, 1 to 127.
-    """
-
-    takes: tuple[FloatArray, ...]
-    low_velocity: int = 1
-    high_velocity: int = 127
-
-
-@dataclass(frozen=True)
-class KitSound:
-    """A sound of a kit.
-
-    Attributes
-    ----------
-    layers
-        Its versions; the ranges of their velocities do not overlap.
-    comment
-        Text for the metadata of its files.
-    name
-        What its files are called after its pad; any text. Without it they are called after the kit.
-    pad
-        Number of its pad, from 1, which gives its key; 0 for its place in the kit.
-    """
-
-    layers: tuple[Layer, ...]
-    comment: str = ""
-    name: str = ""
-    pad: int = 0
-
-
-@dataclass(frozen=True)
 class Kit:
     """A kit that was written.
 
@@ -87,11 +49,6 @@ class Kit:
     folder: Path
     presets: tuple[Path, ...] = field(default=())
     samples: tuple[Path, ...] = field(default=())
-
-
-def single(audio: npt.NDArray[Any], comment: str = "") -> KitSound:
-    """Return a kit sound of one version, float ``[N]`` at 48 kHz."""
-    return KitSound((Layer((np.asarray(audio, np.float32),)),), comment)
 
 
 def trim(audio: npt.NDArray[Any]) -> FloatArray:
@@ -194,21 +151,23 @@ def _write_files(
     cancel_event: threading.Event | None,
 ) -> tuple[list[str], list[str]]:
     """Write the files of a kit, by pad number and name, and return the names of its presets and samples."""
-    stem, pads, samples = slug(title, "kit"), [], []
+    stem = slug(title, "kit")
+    kit_regions: list[Region] = []
     presets: list[str] = []
+    samples: list[str] = []
     for number, sound in enumerate(sounds):
         if cancel_event is not None and cancel_event.is_set():
             raise Cancelled
         name = f"{sound.pad:02d} {plain_name(sound.name, stem)}"
-        regions = list(_write_samples(folder, name, FIRST_KEY + sound.pad - 1, sound))
-        pads += regions
-        samples += [region.file.path for region in regions]
-        if chromatic := list(over_the_keyboard(regions)):
+        pad_regions = list(_write_samples(folder, name, FIRST_KEY + sound.pad - 1, sound))
+        kit_regions += pad_regions
+        samples += [region.file.path for region in pad_regions]
+        if chromatic := list(over_the_keyboard(pad_regions)):
             note = note_name(chromatic[0].root_key)
             presets += _write_presets(folder, f"{stem} {name} {note}", title, chromatic)
         if progress is not None:
             progress((number + 1) / len(sounds))
-    return _write_presets(folder, stem, title, pads) + presets, samples
+    return _write_presets(folder, stem, title, kit_regions) + presets, samples
 
 
 def _write_samples(folder: Path, stem: str, key: int, sound: KitSound) -> Iterator[Region]:

@@ -75,27 +75,27 @@ def find_loop(audio: npt.NDArray[np.floating[Any]], hertz: float, sample_rate: i
 
 def _best_start(samples: npt.NDArray[np.float64], end: int, first: int, least: int, half: int) -> SampleLoop | None:
     """Return the loop to ``end`` whose start is most like its end, or None where none is like it enough."""
-    around = samples[end - half : end + half]
+    around_end = samples[end - half : end + half]
     searched = samples[max(0, first - half) : end - least + half]
-    if len(around) < 2 * half or len(searched) <= 2 * half:
+    if len(around_end) < 2 * half or len(searched) <= 2 * half:
         return None
-    size = 1 << (len(searched) + len(around)).bit_length()
-    product = np.fft.irfft(np.fft.rfft(searched, size) * np.conj(np.fft.rfft(around, size)), size)
+    size = 1 << (len(searched) + len(around_end)).bit_length()
+    product = np.fft.irfft(np.fft.rfft(searched, size) * np.conj(np.fft.rfft(around_end, size)), size)
     count = len(searched) - 2 * half + 1
     squares = np.cumsum(np.pad(np.square(searched), (1, 0)))
     energy = squares[2 * half :] - squares[: len(squares) - 2 * half]
-    own = float(np.square(around).sum())
-    likeness = product[:count] / np.sqrt(np.maximum(energy * own, 1e-12))
-    level = 10 * np.log10(np.maximum(energy, 1e-12) / max(own, 1e-12))
+    end_energy = float(np.square(around_end).sum())
+    likeness = product[:count] / np.sqrt(np.maximum(energy * end_energy, 1e-12))
+    level = 10 * np.log10(np.maximum(energy, 1e-12) / max(end_energy, 1e-12))
     likeness[np.abs(level) > _LEVEL_DB] = -1.0
-    at = int(likeness.argmax())
-    if likeness[at] < _LEAST_LIKENESS:
+    best_start = int(likeness.argmax())
+    if likeness[best_start] < _LEAST_LIKENESS:
         return None
     # The earliest start that is nearly as good gives the longest loop.
-    at = int(np.flatnonzero(likeness >= max(_LEAST_LIKENESS, likeness[at] - 0.002))[0])
-    near = likeness[at : at + half]
-    at += int(near.argmax())
-    return SampleLoop(max(0, first - half) + at + half, end, float(likeness[at]))
+    best_start = int(np.flatnonzero(likeness >= max(_LEAST_LIKENESS, likeness[best_start] - 0.002))[0])
+    near = likeness[best_start : best_start + half]
+    best_start += int(near.argmax())
+    return SampleLoop(max(0, first - half) + best_start + half, end, float(likeness[best_start]))
 
 
 def _is_whole_periods(loop: SampleLoop, hertz: float, sample_rate: int) -> bool:

@@ -68,12 +68,13 @@ class Region:
 def over_the_keyboard(regions: Sequence[Region]) -> Iterator[Region]:
     """Yield the regions of a sound over the keyboard, or nothing unless all its versions have about the same pitch."""
     pitches = [region.file.pitch for region in regions]
-    known: list[Pitch] = [pitch for pitch in pitches if pitch is not None]
-    if len(known) < len(pitches) or max(p.midi for p in known) - min(p.midi for p in known) > 1.0:
+    known_pitches: list[Pitch] = [pitch for pitch in pitches if pitch is not None]
+    notes = [pitch.midi for pitch in known_pitches]
+    if len(known_pitches) < len(pitches) or max(notes) - min(notes) > 1.0:
         return
-    middle = known[0].key
-    low, high = max(0, middle - _KEY_RANGE), min(127, middle + _KEY_RANGE)
-    for region, pitch in zip(regions, known, strict=True):
+    middle_key = known_pitches[0].key
+    low, high = max(0, middle_key - _KEY_RANGE), min(127, middle_key + _KEY_RANGE)
+    for region, pitch in zip(regions, known_pitches, strict=True):
         yield replace(region, low_key=low, high_key=high, root_key=pitch.key, tune_cents=-pitch.cents, held=True)
 
 

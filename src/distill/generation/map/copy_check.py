@@ -64,18 +64,18 @@ class CopySearch:
     """
 
     def __init__(self, sounds: Iterable[tuple[int, FloatArray]]) -> None:
-        line, owner, most = [np.zeros(0, np.float32)], [np.zeros(0, np.int32)], _MOST_SECONDS * RATE
+        own_sounds, owner, samples_left = [np.zeros(0, np.float32)], [np.zeros(0, np.int32)], _MOST_SECONDS * RATE
         for number, audio in sounds:
-            low = _resampled(audio, 0)[:most]
-            most -= len(low)
-            line += [np.zeros(PART_SAMPLES, np.float32), low]
-            owner.append(np.full(PART_SAMPLES + len(low), number, np.int32))
-            if most <= 0:
+            resampled = _resampled(audio, 0)[:samples_left]
+            samples_left -= len(resampled)
+            own_sounds += [np.zeros(PART_SAMPLES, np.float32), resampled]
+            owner.append(np.full(PART_SAMPLES + len(resampled), number, np.int32))
+            if samples_left <= 0:
                 break
         self._owner = np.concatenate(owner)
         blocks = max(1, -(-len(self._owner) // _HOP))
         padded = np.zeros(blocks * _HOP + PART_SAMPLES, np.float32)
-        joined = np.concatenate(line)
+        joined = np.concatenate(own_sounds)
         padded[: len(joined)] = joined
         self._spectra = torch.fft.rfft(torch.from_numpy(padded).unfold(0, _BLOCK, _HOP))  # [blocks, _BLOCK // 2 + 1]
         self._energy = np.concatenate([[0.0], np.cumsum(padded.astype(np.float64) ** 2)])
@@ -103,16 +103,16 @@ class CopySearch:
         best = Match(0.0, -1)
         for first in range(0, len(self._spectra), _BLOCKS_AT_ONCE):
             start = first * _HOP
-            found = torch.fft.irfft(self._spectra[first : first + _BLOCKS_AT_ONCE] * wanted, _BLOCK)[:, :_HOP]
-            dot = found.abs().reshape(-1)[: len(self._owner) - start].numpy()
+            convolved = torch.fft.irfft(self._spectra[first : first + _BLOCKS_AT_ONCE] * wanted, _BLOCK)[:, :_HOP]
+            dot = convolved.abs().reshape(-1)[: len(self._owner) - start].numpy()
             energy = self._energy[start + size : start + size + len(dot)]
             energy = energy - self._energy[start : start + len(energy)]
             # Where next to nothing of an own sound is under the part, nothing is to be compared.
             correlation = dot[: len(energy)] / (np.sqrt(np.maximum(energy, 1e-3)) * norm)
-            at = int(correlation.argmax())
-            if correlation[at] > best.correlation:
-                middle = min(start + at + size // 2, len(self._owner) - 1)
-                best = Match(min(1.0, float(correlation[at])), int(self._owner[middle]))
+            best_sample = int(correlation.argmax())
+            if correlation[best_sample] > best.correlation:
+                middle = min(start + best_sample + size // 2, len(self._owner) - 1)
+                best = Match(min(1.0, float(correlation[best_sample])), int(self._owner[middle]))
         return best
 
 

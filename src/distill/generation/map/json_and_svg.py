@@ -11,24 +11,24 @@ from distill.models.latent_space.latent_map import LatentMap
 _SIDE, _RADIUS = 800, 5
 
 
-def sound_name(shown: LatentMap, sound: int, names: Mapping[str, str]) -> str:
+def sound_name(latent_map: LatentMap, sound: int, names: Mapping[str, str]) -> str:
     """Return the name of a sound of the map, or its number where its file is not known."""
-    return names.get(shown.fingerprints[sound]) or f"Sound {sound + 1}"
+    return names.get(latent_map.fingerprints[sound]) or f"Sound {sound + 1}"
 
 
-def map_table(shown: LatentMap, names: Mapping[str, str]) -> dict[str, Any]:
+def map_table(latent_map: LatentMap, names: Mapping[str, str]) -> dict[str, Any]:
     """Return plain values: the chunks of the map with their positions and sounds.
 
     Parameters
     ----------
-    shown
+    latent_map
         The map.
     names
         Name of a sound's file by its fingerprint, as far as they are known.
     """
     rows = zip(
-        shown.positions.tolist(), shown.sounds.tolist(), shown.starts.tolist(), shown.seconds.tolist(),
-        shown.brightness.tolist(), shown.loudness.tolist(), strict=True,
+        latent_map.positions.tolist(), latent_map.sounds.tolist(), latent_map.starts.tolist(),
+        latent_map.seconds.tolist(), latent_map.brightness.tolist(), latent_map.loudness.tolist(), strict=True,
     )  # fmt: skip
     chunks = [
         {
@@ -37,32 +37,33 @@ def map_table(shown: LatentMap, names: Mapping[str, str]) -> dict[str, Any]:
         }
         for position, sound, start, seconds, bright, loud in rows
     ]  # fmt: skip
-    listed = [{"fingerprint": fingerprint, "name": names.get(fingerprint)} for fingerprint in shown.fingerprints]
-    return {"trustworthiness": round(shown.trustworthiness, 4), "sounds": listed, "chunks": chunks}
+    listed = [{"fingerprint": fingerprint, "name": names.get(fingerprint)} for fingerprint in latent_map.fingerprints]
+    return {"trustworthiness": round(latent_map.trustworthiness, 4), "sounds": listed, "chunks": chunks}
 
 
-def map_svg(shown: LatentMap, names: Mapping[str, str], title: str) -> str:
+def map_svg(latent_map: LatentMap, names: Mapping[str, str], title: str) -> str:
     """Return a picture of the map: a dot for each chunk, coloured by brightness, with its sound's name as a tooltip."""
-    low, high = float(shown.brightness.min()), float(shown.brightness.max())
+    low, high = float(latent_map.brightness.min()), float(latent_map.brightness.max())
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SIDE} {_SIDE}" role="img">',
         f"<title>{escape(f'Map of {title}')}</title>",
         f'<rect width="{_SIDE}" height="{_SIDE}" fill="#16181d"/>',
     ]
-    for number, (x, y) in enumerate(shown.positions.tolist()):
-        colour = colour_of((float(shown.brightness[number]) - low) / max(high - low, 1e-9))
-        name = escape(f"{sound_name(shown, int(shown.sounds[number]), names)}, {float(shown.starts[number]):.1f} s")
+    for number, (x, y) in enumerate(latent_map.positions.tolist()):
+        colour = colour_of((float(latent_map.brightness[number]) - low) / max(high - low, 1e-9))
+        sound, start = int(latent_map.sounds[number]), float(latent_map.starts[number])
+        name = escape(f"{sound_name(latent_map, sound, names)}, {start:.1f} s")
         where = f'cx="{x * _SIDE:.1f}" cy="{(1 - y) * _SIDE:.1f}" r="{_RADIUS}"'
         lines.append(f'<circle {where} fill="{colour}" fill-opacity="0.85"><title>{name}</title></circle>')
     return "\n".join([*lines, "</svg>"])
 
 
-def map_summary(shown: LatentMap, names: Mapping[str, str]) -> str:
+def map_summary(latent_map: LatentMap, names: Mapping[str, str]) -> str:
     """Return one sentence about the map."""
-    known = sum(fingerprint in names for fingerprint in shown.fingerprints)
+    found_sounds = sum(fingerprint in names for fingerprint in latent_map.fingerprints)
     return (
-        f"{len(shown)} chunks of {len(shown.fingerprints)} sounds, {known} of them found on this computer; "
-        f"trustworthiness {shown.trustworthiness:.3f}. Use --json or --svg to see them."
+        f"{len(latent_map)} chunks of {len(latent_map.fingerprints)} sounds, {found_sounds} of them found on this "
+        f"computer; trustworthiness {latent_map.trustworthiness:.3f}. Use --json or --svg to see them."
     )
 
 

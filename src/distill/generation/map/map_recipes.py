@@ -10,8 +10,8 @@ from torch import Tensor
 
 from distill.audio.decoding.mono_decoder import FloatArray
 from distill.errors import ModelFileError
+from distill.generation.map.map_chunks import Position
 from distill.generation.map.map_sounds import long_sound_along, map_of, sliders_of, sound_at
-from distill.generation.map.shown_map import Position
 from distill.generation.mono_or_stereo import as_audio, channels_of, own_channels
 from distill.generation.recipe import ALONG, MAPPED, Recipe
 from distill.models.inference import OpenModel

@@ -15,13 +15,12 @@ from distill.audio.decoding.mono_decoder import FloatArray
 from distill.errors import Cancelled, DistillError
 from distill.generation.history.kept_weights import keep_weights
 from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory, keep
-from distill.generation.kits.kit_sounds import KitPlan
-from distill.generation.kits.kit_writer import Kit, KitSound, check_folder, write_kit
+from distill.generation.kits.kit_sounds import KitPlan, KitSound
+from distill.generation.kits.kit_writer import Kit, check_folder, write_kit
+from distill.generation.map.map_chunks import Position, ShownMap, Slider
 from distill.generation.map.newness import JudgedSound, Verdict, newness_word
-from distill.generation.map.shown_map import Position, ShownMap, Slider
 from distill.generation.recipe import EXTENDED, MAPPED, MORPHED, REPAINTED, VARIED, Recipe, read_recipe
 from distill.generation.source_limits import measure_source, sound_named
-from distill.names import plain_name
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,10 +31,6 @@ if TYPE_CHECKING:
 
 #: Why nothing can be played, where no other reason is known.
 _NO_MODEL = "No model with a map is open. Choose one on the Models page."
-#: Characters of a sound's name in the name of one that is made from it.
-_NAME_PART = 24
-#: Distance from a sound of the map within which a new one is at the same place; the map is 1 wide.
-_SAME_PLACE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -81,23 +76,23 @@ class MapSession:
         with self._lock, self._noted_reason():
             self._model, self._known = None, {}
             model = open_model(model_file)
-            shown = map_of(model)
+            latent_map = map_of(model)
             sliders = sliders_of(model)
             self._map_id = map_id(model)
             self._model, self._file = model, model_file
             for identity in (self._map_id, model.weights_id()):
                 keep_weights(model_file, identity)  # a resumed run replaces the file
-        files = find_sounds(shown.fingerprints, sounds_of_runs(model_file))
+        files = find_sounds(latent_map.fingerprints, sounds_of_runs(model_file))
         names = {fingerprint: path.stem for fingerprint, path in files.items()}
         result = ShownMap(
-            tuple((x, y) for x, y in shown.positions.tolist()),
-            tuple(shown.sounds.tolist()),
-            tuple(shown.starts.tolist()),
-            tuple(shown.seconds.tolist()),
-            tuple(shown.brightness.tolist()),
-            tuple(shown.loudness.tolist()),
-            tuple(sound_name(shown, number, names) for number in range(len(shown.fingerprints))),
-            {n: files[text] for n, text in enumerate(shown.fingerprints) if text in files},
+            tuple((x, y) for x, y in latent_map.positions.tolist()),
+            tuple(latent_map.sounds.tolist()),
+            tuple(latent_map.starts.tolist()),
+            tuple(latent_map.seconds.tolist()),
+            tuple(latent_map.brightness.tolist()),
+            tuple(latent_map.loudness.tolist()),
+            tuple(sound_name(latent_map, number, names) for number in range(len(latent_map.fingerprints))),
+            {n: files[text] for n, text in enumerate(latent_map.fingerprints) if text in files},
             tuple(Slider(d.name, d.help, d.strength) for d in sliders.directions) if sliders else (),
             MOST_AMOUNT,
         )
@@ -115,10 +110,11 @@ class MapSession:
         from distill.generation.map.map_recipes import audio_of_map, recipe_at
 
         with self._lock:
-            model = self._opened()
+            model, shown = self._opened(), self._shown
             recipe = recipe_at(model, self._file, self._map_id, position, moves)
             key = (recipe.positions, recipe.moves)
-            return self._known_or(key, self._name_at(position), recipe, lambda: audio_of_map(model, recipe))
+            name = "Sound" if shown is None else shown.name_near(position)
+            return self._known_or(key, name, recipe, lambda: audio_of_map(model, recipe))
 
     def sound_along(self, path: Sequence[Position], seconds: float) -> Path:
         """Return the file of one sound that moves along a path.
@@ -260,9 +256,9 @@ class MapSession:
         with self._copies_lock:
             if self._copies is not None and self._copies[0] is shown:
                 return self._copies[1]
-            found = CopySearch.of_files(shown.files)
-            self._copies = (shown, found) if shown is self._shown else None  # another model may be open by now
-            return found
+            search = CopySearch.of_files(shown.files)
+            self._copies = (shown, search) if shown is self._shown else None  # another model may be open by now
+            return search
 
     def export_kit(
         self,
@@ -339,20 +335,6 @@ class MapSession:
             raise DistillError(self._reason)
         return self._model
 
-    def _name_at(self, position: Position) -> str:
-        """Return the name of a sound at a position: the two nearest sounds of the map, or the one of the same place.
-
-        It says where the sound was made, not what it sounds like, which is not known yet.
-        """
-        shown = self._shown
-        if shown is None or not shown.positions:
-            return "Sound"
-        near = shown.nearest_chunks(position, 2)
-        names = [plain_name(shown.names[shown.sounds[row]], most=_NAME_PART) for row in near]
-        x, y = shown.positions[near[0]]
-        is_same = (x - position[0]) ** 2 + (y - position[1]) ** 2 < _SAME_PLACE**2
-        return f"Near {names[0] if is_same else ' + '.join(names)}"
-
     def _of_sound(
         self,
         names: Sequence[str],
@@ -387,9 +369,9 @@ class MapSession:
 
     def _kept(self, name: str, audio: FloatArray, recipe: Recipe) -> GeneratedEntry:
         """Keep a sound in the history, and the model for its recipe."""
-        kept = keep(name, audio, recipe).entry
+        entry = keep(name, audio, recipe).entry
         keep_weights(self._file, recipe.map or recipe.weights)  # the last sound with them may have been removed
-        return kept
+        return entry
 
 
 def _mono(path: Path) -> "Tensor":

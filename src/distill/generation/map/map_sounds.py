@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from distill.errors import ModelFileError
-from distill.generation.map.shown_map import Position
+from distill.generation.map.map_chunks import Position
 from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
 from distill.models.latent_space.descriptors import DESCRIPTORS, describe
 from distill.models.latent_space.latent_map import LatentMap
@@ -98,11 +98,11 @@ def long_sound_along(model: OpenModel, path: Sequence[Position], seconds: float)
     return faded / faded.abs().max().clamp_min(1e-9)
 
 
-def levelled(shown: LatentMap, decoded: Tensor, positions: Sequence[Position]) -> Tensor:
+def levelled(latent_map: LatentMap, decoded: Tensor, positions: Sequence[Position]) -> Tensor:
     """Return the features ``[K, C, F, T]`` that are decoded at positions, as loud as the chunks around these."""
-    wanted = torch.tensor([shown.loudness_at(*position) for position in positions])
-    gain = (wanted - describe(decoded)[:, _LOUDNESS]).clamp(-_MOST_GAIN_DB, _MOST_GAIN_DB)
-    return torch.cat([decoded[:, :1] + (gain / 20)[:, None, None, None], decoded[:, 1:]], 1)
+    loudness_on_map = torch.tensor([latent_map.loudness_at(*position) for position in positions])
+    gain_db = (loudness_on_map - describe(decoded)[:, _LOUDNESS]).clamp(-_MOST_GAIN_DB, _MOST_GAIN_DB)
+    return torch.cat([decoded[:, :1] + (gain_db / 20)[:, None, None, None], decoded[:, 1:]], 1)
 
 
 def along(path: Sequence[Position], steps: int) -> list[Position]:
@@ -151,9 +151,9 @@ def sliders_of(model: OpenModel) -> LatentAnalysis | None:
 def nearest_training_sound(model: OpenModel, index: SoundIndex, sound: Tensor) -> tuple[int, float]:
     """Return the number of the training sound nearest to a sound ``[1, N]``, and its newness; see `SoundIndex`."""
     peak = sound.abs().amax().clamp_min(1e-9)
-    found = index.nearest(model.synthesizer.windows_of(sound / peak))
-    at = int(found.distance.argmin())
-    return int(found.owner[at]), float(found.newness[at])
+    nearest = index.nearest(model.synthesizer.windows_of(sound / peak))
+    best_window = int(nearest.distance.argmin())
+    return int(nearest.owner[best_window]), float(nearest.newness[best_window])
 
 
 def _point(model: OpenModel, position: Position, moves: Mapping[str, float]) -> tuple[Tensor, float]:

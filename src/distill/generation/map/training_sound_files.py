@@ -18,17 +18,17 @@ from distill.runs.run_record import RunRecord
 def find_sounds(fingerprints: Sequence[str], candidates: Iterable[Path]) -> dict[str, Path]:
     """Return the file of each fingerprint that is among the candidates; files that cannot be read are passed over."""
     wanted, cache = set(fingerprints) - {""}, SoundCache()
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     lengths = {len(text) for text in wanted}
     for path in candidates:
-        if len(found) == len(wanted):
+        if len(files) == len(wanted):
             break
         with suppress(DistillError, OSError):
             digest = cache.content_hash(path)
             for length in lengths:
                 if digest[:length] in wanted:
-                    found.setdefault(digest[:length], path)
-    return found
+                    files.setdefault(digest[:length], path)
+    return files
 
 
 def sounds_of_runs(model_file: Path) -> list[Path]:

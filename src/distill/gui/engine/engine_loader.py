@@ -12,7 +12,8 @@ from distill.gui.background.thread_priority import lower_own_priority
 from distill.gui.engine.engine_protocol import Engine
 from distill.playback import output_device
 from distill.process import environment
-from distill.process.gil_and_gc import freeze_imports, load_torch_without_gil
+from distill.process.interpreter import freeze_imports
+from distill.process.torch_libraries import load_torch_without_gil
 
 ENGINE_MODULE = "distill.training.loop"
 

@@ -19,6 +19,7 @@ from distill.gui.engine.engine_protocol import EngineSource
 from distill.gui.engine.run_follower import RunFollower
 from distill.gui.engine.training_jobs import ResumeJob, TrainJob
 from distill.gui.user_errors import error_text
+from distill.runs.folder import new_run_dir
 from distill.runs.loaded_run import LoadedRun
 from distill.runs.record_changes import mark_finished, parts_missing_text
 from distill.runs.run_record import RunRecord
@@ -96,7 +97,7 @@ class RunController(QObject):
             self.noticed.emit("start", str(exc), "error")
             return False
         start_from = None if start_point is None else start_point[0]
-        self.start_with(run_config, sounds, name, paths.new_run_dir(name), fixes, start_from)
+        self.start_with(run_config, sounds, name, new_run_dir(name), fixes, start_from)
         return True
 
     def start_with(

@@ -21,7 +21,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from distill.generation.map.shown_map import Position, ShownMap
+from distill.generation.map.map_chunks import Position, ShownMap
 from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
 from distill.gui.widgets import theme
 from distill.gui.widgets.focus import paint_focus

@@ -11,7 +11,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from distill.control.control_mapping import Controls
+from distill.control.midi_mapping import Controls
 from distill.control.midi_messages import MidiMessage
 from distill.control.midi_ports import PortWatcher
 from distill.control.osc import ADDRESS, OscInput, OscOutput, take_osc

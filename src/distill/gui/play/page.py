@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.generation.map.shown_map import ShownMap
+from distill.generation.map.map_chunks import ShownMap
 from distill.gui.play.map_view import MapView
 from distill.gui.play.midi_panel import MidiPanel
 from distill.gui.play.pads.pad_grid import PadGrid, PadPanel, scan_code_of

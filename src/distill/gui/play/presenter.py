@@ -9,8 +9,8 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QPoint, QTimer, Signal
 
+from distill.generation.map.map_chunks import Position, ShownMap
 from distill.generation.map.map_session import MapSession
-from distill.generation.map.shown_map import Position, ShownMap
 from distill.gui.background.background_tasks import TaskQueue, Work, end_tasks
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.engine.engine_protocol import EngineSource

@@ -4,7 +4,7 @@ The panel shows either the settings of the next run, which can be changed, or th
 with, which cannot.  It names no family and no setting but those that the training panel has above it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
 
 from distill.config.family_catalog import family_info
 from distill.config.setting_fields import (
+    SettingField,
     changed_settings,
-    grouped_settings,
     setting_fields,
     setting_value,
     with_settings,
@@ -36,6 +36,17 @@ MAIN_SETTINGS = frozenset(("family", "preset", "max_epochs"))
 
 #: Room for a message under a setting, in device-independent pixels.
 MESSAGE_HEIGHT = 60
+
+
+def _grouped_settings(found: Sequence[SettingField], family: str, common: str) -> dict[str, list[SettingField]]:
+    """Return settings by heading: the family's own, those inside of others, and those of all families."""
+    of_family = [setting for setting in found if not setting.group and setting.owner is not RunConfig]
+    inside: dict[str, list[SettingField]] = {}
+    for setting in found:
+        if setting.group:
+            inside.setdefault(setting.group.replace("_", " ").replace(".", ", ").capitalize(), []).append(setting)
+    of_all = [setting for setting in found if not setting.group and setting.owner is RunConfig]
+    return {title: group for title, group in {family: of_family, **inside, common: of_all}.items() if group}
 
 
 class SettingsPanel(Panel):
@@ -141,7 +152,7 @@ class SettingsPanel(Panel):
             self.area.column.removeWidget(group)
             group.hide()
             group.deleteLater()
-        titled = grouped_settings(advanced_fields, family_info(config.family).label, self.tr("Training"), RunConfig)
+        titled = _grouped_settings(advanced_fields, family_info(config.family).label, self.tr("Training"))
         self._groups = [SettingGroup(title, fields) for title, fields in titled.items()]
         self.rows = {row.field.name: row for group in self._groups for row in group.rows}
         for number, group in enumerate(self._groups):

@@ -4,14 +4,14 @@ Python collects in whichever thread allocates, during training mostly the traini
 garbage (a closed dialog, the parts of a plot), its destructor runs there while the window paints: a rare crash in Qt.
 So the automatic collection is switched off while there is a window, and a timer of the window collects by the same
 thresholds.  Objects outside of cycles are freed at once in every thread, as always.  What was imported meanwhile is not
-collected at all: see `distill.process.gil_and_gc.freeze_imports`.
+collected at all: see `distill.process.interpreter.freeze_imports`.
 """
 
 import gc
 
 from PySide6.QtCore import QObject, QTimer
 
-from distill.process.gil_and_gc import freeze_imports
+from distill.process.interpreter import freeze_imports
 
 #: Milliseconds between two checks whether a collection is due.
 PERIOD = 500

@@ -7,6 +7,7 @@ of everything that changes the cost of a step: family, size of the network, batc
 import logging
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -16,7 +17,6 @@ from distill import paths
 from distill.config.training import AnyConfig, TrainingConfig, VQVAEConfig
 from distill.files import is_access_error
 from distill.json_files import read_json, write_json
-from distill.runs.estimates.stopwatch import Stopwatch
 from distill.runs.folder import RunFolder
 from distill.runs.preview_files import find_previews
 from distill.runs.verdict import Kind, Verdict
@@ -28,6 +28,23 @@ _VERSION = 1
 _RUNS, _KEYS = 8, 60
 #: Figures from here on are damaged.
 _MOST = 1e15
+
+
+class Stopwatch:
+    """Adds up what a run takes: seconds by name, and how often each was measured."""
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.counts: defaultdict[str, int] = defaultdict(int)
+
+    def add(self, name: str, seconds: float, count: int = 1) -> None:
+        """Add seconds in which so many were done."""
+        self.seconds[name] += seconds
+        self.counts[name] += count
+
+    def mean(self, name: str) -> float:
+        """Return the seconds for each; 0 where nothing was measured."""
+        return self.seconds[name] / self.counts[name] if self.counts[name] else 0.0
 
 
 @dataclass(frozen=True)
@@ -129,18 +146,18 @@ class Figures:
 
     def of_family(self, family: str) -> list[RunFigures]:
         """Return the figures of all runs of a family."""
-        return [run for key, found in self._entries.items() if key.split()[0] == family for run in found]
+        return [run for key, runs in self._entries.items() if key.split()[0] == family for run in runs]
 
     def runs(self) -> list[RunFigures]:
         """Return the figures of all runs, no trials; those of the kind that was trained last come last."""
-        return [run for found in self._entries.values() for run in found if not run.is_trial]
+        return [run for runs in self._entries.values() for run in runs if not run.is_trial]
 
     def add(self, config: AnyConfig, run: RunFigures) -> None:
         """Take the figures of a run; a trial is dropped when the first run is there."""
         key = figures_key(config)
-        known = self._entries.pop(key, [])
-        kept = known if run.is_trial else [item for item in known if not item.is_trial]
-        self._entries[key] = [*kept, run][-_RUNS:]
+        figures = self._entries.pop(key, [])
+        figures = figures if run.is_trial else [item for item in figures if not item.is_trial]
+        self._entries[key] = [*figures, run][-_RUNS:]
         for oldest in list(self._entries)[:-_KEYS]:
             del self._entries[oldest]
 
@@ -148,7 +165,7 @@ class Figures:
         """Write the file; only the estimates are lost if that fails."""
         if self._is_unread:
             return
-        runs = {key: [asdict(run) for run in found] for key, found in self._entries.items()}
+        runs = {key: [asdict(run) for run in figures] for key, figures in self._entries.items()}
         try:
             write_json(path or _file(), {"version": _VERSION, "runs": runs})
         except OSError as exc:

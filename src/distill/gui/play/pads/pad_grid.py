@@ -11,7 +11,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.control.control_mapping import PADS
+from distill.control.midi_mapping import PADS
 from distill.control.pads_and_keys import PAD_KEYS
 from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
 from distill.gui.play.pads.pad import Pad

@@ -1,10 +1,20 @@
-"""A model's map as plain values, for a window: where chunks lie, and which lie near a position.  No torch here."""
+"""The chunks on a model's map as plain values, for a window: where they lie, and which are near a position.
+
+No torch here.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from distill.names import plain_name
+
 Position = tuple[float, float]
+
+#: Characters of a sound's name in the name of one that is made near it.
+_NAME_PART = 24
+#: Distance from a sound of the map within which a new one is at the same place; the map is 1 wide.
+_SAME_PLACE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -51,19 +61,32 @@ class ShownMap:
     sliders: tuple[Slider, ...]
     most: float
 
+    def name_near(self, position: Position) -> str:
+        """Return a name for a sound at a position: the two nearest sounds of the map, or the one of the same place.
+
+        It says where the sound was made, not what it sounds like, which is not known yet.
+        """
+        if not self.positions:
+            return "Sound"
+        near = self.nearest_chunks(position, 2)
+        names = [plain_name(self.names[self.sounds[chunk]], most=_NAME_PART) for chunk in near]
+        x, y = self.positions[near[0]]
+        is_same = (x - position[0]) ** 2 + (y - position[1]) ** 2 < _SAME_PLACE**2
+        return f"Near {names[0] if is_same else ' + '.join(names)}"
+
     def nearest_chunks(self, position: Position, count: int = 8) -> list[int]:
         """Return the numbers of the chunks nearest to a position, at most one for each sound."""
         x, y = position
-        order = sorted(
+        by_distance = sorted(
             range(len(self.positions)),
-            key=lambda row: (self.positions[row][0] - x) ** 2 + (self.positions[row][1] - y) ** 2,
+            key=lambda chunk: (self.positions[chunk][0] - x) ** 2 + (self.positions[chunk][1] - y) ** 2,
         )
-        first: dict[int, int] = {}
-        for row in order:
-            first.setdefault(self.sounds[row], row)
-            if len(first) == count:
+        nearest_of_sounds: dict[int, int] = {}
+        for chunk in by_distance:
+            nearest_of_sounds.setdefault(self.sounds[chunk], chunk)
+            if len(nearest_of_sounds) == count:
                 break
-        return list(first.values())
+        return list(nearest_of_sounds.values())
 
     def between_chunks(self, chunk: int) -> Position:
         """Return a position between a chunk and the nearest one of another sound; its own without one.
@@ -71,8 +94,8 @@ class ShownMap:
         It is a little nearer to the chunk, so that two that are nearest to each other give two positions.
         """
         nearest = self.nearest_chunks(self.positions[chunk], 3)
-        others = [near for near in nearest if self.sounds[near] != self.sounds[chunk]]
-        (x, y), (u, v) = self.positions[chunk], self.positions[(others or [chunk])[0]]
+        of_other_sounds = [near for near in nearest if self.sounds[near] != self.sounds[chunk]]
+        (x, y), (u, v) = self.positions[chunk], self.positions[(of_other_sounds or [chunk])[0]]
         return 0.6 * x + 0.4 * u, 0.6 * y + 0.4 * v
 
     def spread_chunks(self, count: int) -> list[int]:
@@ -80,11 +103,11 @@ class ShownMap:
 
         Fewer are returned where the map has fewer chunks.
         """
-        chosen = self.nearest_chunks((0.5, 0.5), 1)
-        distance = [float("inf")] * len(self.positions)
-        while len(chosen) < min(count, len(self.positions)):
-            x, y = self.positions[chosen[-1]]
-            for row, (u, v) in enumerate(self.positions):
-                distance[row] = min(distance[row], (u - x) ** 2 + (v - y) ** 2)
-            chosen.append(max(range(len(distance)), key=distance.__getitem__))
-        return chosen
+        spread = self.nearest_chunks((0.5, 0.5), 1)
+        chunk_distances = [float("inf")] * len(self.positions)
+        while len(spread) < min(count, len(self.positions)):
+            x, y = self.positions[spread[-1]]
+            for chunk, (u, v) in enumerate(self.positions):
+                chunk_distances[chunk] = min(chunk_distances[chunk], (u - x) ** 2 + (v - y) ** 2)
+            spread.append(max(range(len(chunk_distances)), key=chunk_distances.__getitem__))
+        return spread

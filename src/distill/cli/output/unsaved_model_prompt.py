@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from distill.training.ending.unsaved_model import UnsavedModel
 
 
-def save_elsewhere(model: "UnsavedModel", own: Path) -> None:
+def ask_where_to_save(model: "UnsavedModel", model_file: Path) -> None:
     """Ask where a model is to be saved until it is; at the end of the input it is given up.
 
     Parameters
     ----------
     model
         The model.
-    own
+    model_file
         Its file in its run's folder, for which there may be room by now.
     """
     print("Save it as a file, or into a folder. Enter alone tries the run's folder again; Ctrl-D gives the model up.")
@@ -29,11 +29,11 @@ def save_elsewhere(model: "UnsavedModel", own: Path) -> None:
         except EOFError:
             print()
             return
-        target = Path(text).expanduser() if text else own
+        target = Path(text).expanduser() if text else model_file
         if target.is_dir():
             target /= slug(model.name)
-        if target.suffix != own.suffix:
-            target = target.with_name(target.name + own.suffix)
+        if target.suffix != model_file.suffix:
+            target = target.with_name(target.name + model_file.suffix)
         try:
             print(f"Model: {printable(model.save(free_path(target)))}", flush=True)
         except (OSError, DistillError) as error:

@@ -84,5 +84,5 @@ def get_adaptive_vqvae_config(file_count: int) -> VQVAEConfig:
     """Return the settings of a residual-VQ autoencoder for a number of files: few sounds fill small codebooks only."""
     config = apply_preset(VQVAEConfig(), preset_for(file_count))
     assert isinstance(config, VQVAEConfig)
-    size = 64 if file_count <= SMALL_CODEBOOK_UP_TO else 128 if file_count <= MEDIUM_CODEBOOK_UP_TO else 256
-    return replace(config, codebook_size=size)
+    codebook_size = 64 if file_count <= SMALL_CODEBOOK_UP_TO else 128 if file_count <= MEDIUM_CODEBOOK_UP_TO else 256
+    return replace(config, codebook_size=codebook_size)

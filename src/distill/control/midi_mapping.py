@@ -72,10 +72,10 @@ class Controls:
         self.plays_pitches = False
         #: Names of the sliders, in their order.
         self.sliders: tuple[str, ...] = ()
-        self._learned: dict[int, str] = {}
-        self._learning: str | None = None
-        self._pedals: set[int] = set()  # channels whose sustain pedal is down
-        self._held: set[tuple[int, int]] = set()  # channel and number of notes that it holds
+        self._learned_controllers: dict[int, str] = {}
+        self._target_to_learn: str | None = None
+        self._sustained_channels: set[int] = set()  # channels whose sustain pedal is down
+        self._sustained_notes: set[tuple[int, int]] = set()  # channel and number of notes that it holds
         #: Called with controller and target once it is learned, on the port's thread.
         self.on_learned: Callable[[int, str], None] = lambda _controller, _target: None
 
@@ -83,13 +83,13 @@ class Controls:
 
     def target_of(self, controller: int) -> str | None:
         """Return what a controller moves: "x", "y", the name of a slider, or nothing."""
-        if controller in self._learned:
-            return self._learned[controller]
-        found = _POINT_CONTROLLERS.get(controller)
+        if controller in self._learned_controllers:
+            return self._learned_controllers[controller]
+        target = _POINT_CONTROLLERS.get(controller)
         number = controller - _FIRST_SLIDER
-        if found is None and 0 <= number < len(self.sliders):
-            found = self.sliders[number]
-        return found if found not in self._learned.values() else None
+        if target is None and 0 <= number < len(self.sliders):
+            target = self.sliders[number]
+        return target if target not in self._learned_controllers.values() else None
 
     def controller_of(self, target: str) -> int | None:
         """Return the controller that moves a target."""
@@ -100,58 +100,59 @@ class Controls:
 
         Channel mode messages have numbers of controllers, too, but no knob sends them: they are not waited for.
         """
-        self._learning = target
+        self._target_to_learn = target
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was learned, as plain values."""
-        return {str(number): target for number, target in self._learned.items()}
+        return {str(number): target for number, target in self._learned_controllers.items()}
 
     def restore(self, data: Mapping[str, Any]) -> None:
         """Take over what was learned; what does not fit is passed over."""
         for text, target in data.items():
             if text.isdecimal() and int(text) < FIRST_MODE and isinstance(target, str) and 0 < len(target) < 40:
-                self._learned[int(text)] = target
+                self._learned_controllers[int(text)] = target
 
     # Messages.
 
     def take_midi(self, message: MidiMessage) -> None:
         """Carry out a MIDI message of any channel."""
         if message.status in (NOTE_ON, NOTE_OFF):
-            self._key(message)
+            self._take_note(message)
         elif message.status == CONTROL and message.number in ALL_OFF:
-            self._held.clear()
+            self._sustained_notes.clear()
             self.target.stop_all()
         elif message.status == CONTROL and (message.number == RESET or self._is_pedal(message.number)):
             self._press_pedal(message.channel, message.number == SUSTAIN and message.value >= PEDAL_DOWN)
         elif message.status == CONTROL and message.number < FIRST_MODE:
-            self._control(message.number, message.value)
+            self._take_controller(message.number, message.value)
 
     def lift_pedals(self) -> None:
         """Let go of the sustain pedals, where it may not be received that a player does."""
-        for channel in tuple(self._pedals):
+        for channel in tuple(self._sustained_channels):
             self._press_pedal(channel, False)
 
-    def _key(self, message: MidiMessage) -> None:
+    def _take_note(self, message: MidiMessage) -> None:
         """Begin a note, or end it unless the pedal holds it."""
-        velocity, key = message.value if message.status == NOTE_ON else 0, (message.channel, message.number)
-        if not velocity and message.channel in self._pedals and SUSTAIN not in self._learned:
-            self._held.add(key)
+        velocity = message.value if message.status == NOTE_ON else 0
+        channel_and_note = (message.channel, message.number)
+        if not velocity and message.channel in self._sustained_channels and SUSTAIN not in self._learned_controllers:
+            self._sustained_notes.add(channel_and_note)
             return
-        self._held.discard(key)
+        self._sustained_notes.discard(channel_and_note)
         self.play_note(message.number, velocity)
 
     def _is_pedal(self, controller: int) -> bool:
-        return controller == SUSTAIN and self._learning is None and SUSTAIN not in self._learned
+        return controller == SUSTAIN and self._target_to_learn is None and SUSTAIN not in self._learned_controllers
 
     def _press_pedal(self, channel: int, is_down: bool) -> None:
         if is_down:
-            self._pedals.add(channel)
+            self._sustained_channels.add(channel)
             return
-        self._pedals.discard(channel)
-        for key in tuple(self._held):  # other ports may add to them
-            if key[0] == channel:
-                self._held.discard(key)
-                self.play_note(key[1], 0)
+        self._sustained_channels.discard(channel)
+        for channel_and_note in tuple(self._sustained_notes):  # other ports may add to them
+            if channel_and_note[0] == channel:
+                self._sustained_notes.discard(channel_and_note)
+                self.play_note(channel_and_note[1], 0)
 
     def play_note(self, note: int, velocity: int) -> None:
         """Play a note of the layout, 0 to 127, at a velocity, 1 to 127; 0 ends it."""
@@ -170,12 +171,13 @@ class Controls:
         else:
             self.target.release_pad(pad)
 
-    def _control(self, controller: int, value: int) -> None:
-        learning, self._learning = self._learning, None
-        if learning is not None:
-            self._learned = {number: name for number, name in self._learned.items() if name != learning}
-            self._learned[controller] = learning
-            self.on_learned(controller, learning)
+    def _take_controller(self, controller: int, value: int) -> None:
+        learned, self._target_to_learn = self._target_to_learn, None
+        if learned is not None:
+            known = self._learned_controllers.items()
+            self._learned_controllers = {number: target for number, target in known if target != learned}
+            self._learned_controllers[controller] = learned
+            self.on_learned(controller, learned)
         target = self.target_of(controller)
         if target == POINT_X:
             self.target.move_point(value / 127, None)
