@@ -212,7 +212,7 @@ for name in ("PySide6", "pyqtgraph", "shiboken6"):
     sys.modules[name] = None  # an import of it then fails
 from pathlib import Path
 import numpy as np
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.training.beginning import prepare_prior
 from distill.training.ending import model_contents
 from distill.training.loop import train

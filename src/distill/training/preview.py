@@ -13,7 +13,7 @@ import numpy as np
 import soxr
 
 from distill.audio.decoding.mono_decoder import SAMPLE_RATE
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.config.keyword_aliases import accept_keywords
 from distill.runs.preview_files import PAIRS, list_previews, list_reconstructions, original_of
 

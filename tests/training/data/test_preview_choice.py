@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.config.training import TrainingConfig
 from distill.runs.run_record import RunRecord
 from distill.training.data.preview_choice import preview_sounds

@@ -105,7 +105,7 @@ def _write_trial_sounds(folder: Path, config: AnyConfig) -> list[Path]:
     import numpy as np
 
     from distill.audio.decoding.mono_decoder import SAMPLE_RATE
-    from distill.audio.wav_writer import write_wav
+    from distill.audio.export import write_wav
 
     folder.mkdir()
     rng = np.random.default_rng(0)
