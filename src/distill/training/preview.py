@@ -174,7 +174,7 @@ def generate_preview(
     OSError
         A file cannot be written.
     """
-    from distill.models.families.infer_family import family_of
+    from distill.models.families import family_of
 
     family = family_of(model, spectrogram)
     return list(write_samples(family, model.to(device), Path(output_dir), epoch, num_samples, sample_rate))
@@ -213,7 +213,7 @@ def generate_reconstruction_preview(
     OSError
         A file cannot be written.
     """
-    from distill.models.families.infer_family import family_of
+    from distill.models.families import family_of
 
     family, chosen = family_of(model, spectrogram), sample_batch[:num_samples]
     written = write_reconstructions(family, model.to(device), chosen, Path(output_dir), epoch, device, sample_rate)

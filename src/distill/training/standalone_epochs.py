@@ -13,9 +13,9 @@ from torch.optim import Optimizer
 from distill.audio.complex_spectrogram import ComplexSpectrogram
 from distill.audio.spectrogram import AudioSpectrogram
 from distill.events import Event, MetricsCallback, VQStepMetrics
+from distill.models.families import family_of
 from distill.models.families.complex_vae_family import ComplexVAEFamily
 from distill.models.families.family import ModelFamily
-from distill.models.families.infer_family import family_of
 from distill.models.families.vae_family import MelVAEFamily
 from distill.models.families.vqvae_family import VQVAEFamily
 from distill.training.compute_plan import ComputePlan
