@@ -396,7 +396,7 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
             val_loss=held_out.loss,
             val_terms=held_out.terms,
             figures=held_out.figures,
-            overfitting_gap=(held_out.loss - trained.loss) / trained.loss if trained.loss else 0.0,
+            overfitting_gap=held_out.overfitting_gap(trained),
             learning_rate=float(run.scheduler.get_last_lr()[0]),
             eta_seconds=run.history.compute_eta(run.epoch, run.config.max_epochs, epoch_seconds, 1),
             elapsed_seconds=run.elapsed,

@@ -182,9 +182,10 @@ def report_unwritten(run: Run, what: str, error: Exception, topic: str = "previe
     )
 
 
-def unwritten_checkpoint_text(run: Run, reason: str) -> str:
-    """Return the sentences about a run whose last checkpoint could not be written."""
-    return f"The last checkpoint could not be written ({reason}). {last_checkpoint_text(run)}"
+def report_unwritten_checkpoint(run: Run, reason: str) -> None:
+    """Emit a notice that the last checkpoint of a run that has ended could not be written."""
+    text = f"The last checkpoint could not be written ({reason}). {last_checkpoint_text(run)}"
+    run.emit(TrainingNotice("checkpoint", text, "error"))
 
 
 def last_checkpoint_text(run: Run) -> str:
