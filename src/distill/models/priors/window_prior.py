@@ -109,6 +109,13 @@ class WindowTable:
         )
 
 
+def prior_entry(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a prior's state as a model file holds it: weights in half precision, statistics in full."""
+    half_precision = ("flow.enter.", "flow.blocks.", "flow.leave.", "axes")
+    on_cpu = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+    return {key: value.half() if key.startswith(half_precision) else value for key, value in on_cpu.items()}
+
+
 def anchor_count(sounds: int) -> int:
     """Return how many anchors a prior of so many sounds has."""
     return min(_MOST_ANCHORS, sounds)

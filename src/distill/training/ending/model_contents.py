@@ -19,9 +19,10 @@ from distill.models.latent_space.descriptors import decode_chunks
 from distill.models.latent_space.latent_map import fit_map
 from distill.models.latent_space.sliders import fit_analysis
 from distill.models.metadata import ModelMetadata
-from distill.models.model_parts import PRIOR, ModelParts, build_detail, prior_entry
+from distill.models.model_parts import PRIOR, ModelParts, build_detail
 from distill.models.nearest_training_sound import SoundIndex
 from distill.models.persistence import contents_of_checkpoint
+from distill.models.priors.window_prior import prior_entry
 from distill.models.stereo.image_store import ImageStore
 from distill.training.checkpoint import checkpoint_path, list_checkpoints, read_checkpoint
 from distill.training.data.known_split import split_of_chain
