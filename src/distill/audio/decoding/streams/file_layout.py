@@ -13,7 +13,7 @@ from distill.audio.decoding.streams.chunk_order import arrange
 from distill.audio.decoding.streams.container_headers import CONTAINER_MARKS, Container, Extent, read_container
 from distill.audio.decoding.streams.flac import flac_starts, understated_length
 from distill.audio.decoding.streams.mpeg import view_of_part, walk_frames
-from distill.audio.decoding.streams.ogg import flac_segments, walk_pages
+from distill.audio.decoding.streams.ogg import begins_with_page, breaks_off_in_page, flac_segments, walk_pages
 from distill.audio.decoding.streams.svx import svx_channels
 from distill.audio.decoding.streams.tags_and_padding import skip_padding, sound_range
 from distill.audio.decoding.streams.voc import MAGIC as VOC_MAGIC
@@ -131,10 +131,7 @@ def _closed(file: _File, found: Container | None, total: int) -> Layout:
         return file.layout(channels, extent=found.extent(total))
     first = file.start + found.offset
     last = min(first + found.claimed, file.end) if found.claimed else file.end
-    with file.path.open("rb") as raw:
-        raw.seek(first)
-        begins_with_page = raw.read(4) == b"OggS"
-    if begins_with_page:  # Vorbis in WAV, which libsndfile refuses
+    if begins_with_page(file.path, first):  # Vorbis in WAV, which libsndfile refuses
         return _ogg(replace(file, start=first, end=last))
     if found.is_mpeg:
         frames = walk_frames(file.path, first, last)
@@ -171,10 +168,7 @@ def _ogg(file: _File) -> Layout:
     if found is None:
         return file.layout()
     audio = found.of_codings("Vorbis", "Opus", "FLAC")
-    # Bytes behind the last page are what a tag editor appended, unless a page begins there and does not end.
-    with file.path.open("rb") as raw:
-        raw.seek(found.end)
-        broken = raw.read(4).startswith(b"OggS"[: max(1, min(4, file.end - found.end))]) and found.end < file.end
+    broken = breaks_off_in_page(file.path, found, file.end)
     if len(audio) == 1 and len(found.streams) == 1 and audio[0].coding != "FLAC" and not file.is_trimmed:
         parts: list[tuple[Segment, ...] | None] = [None]
     else:
@@ -182,14 +176,14 @@ def _ogg(file: _File) -> Layout:
             tuple(flac_segments(file.path, stream) if stream.coding == "FLAC" else stream.segments) for stream in audio
         ]
     # A FLAC stream states its length itself.
-    span = audio[0].positions if len(audio) == 1 and audio[0].coding != "FLAC" else None
+    span = audio[0].granule_positions if len(audio) == 1 and audio[0].coding != "FLAC" else None
     return Layout(
         tuple(parts or [file.whole()]),
         file.start,
         file.end,
         ends_in_page=broken,
         ogg_span=None if span is None else span[1] - span[0],
-        is_empty=bool(audio) and not broken and all(stream.positions is None for stream in audio),
+        is_empty=bool(audio) and not broken and all(stream.granule_positions is None for stream in audio),
     )
 
 

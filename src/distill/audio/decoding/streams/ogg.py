@@ -11,6 +11,7 @@ from distill.audio.decoding.streams.byte_view import Segment, read_at
 from distill.audio.decoding.streams.file_window import FileWindow
 from distill.audio.decoding.streams.flac import FRAME_HEAD_BYTES, LAST_BLOCK, first_sample
 
+_PAGE_MARK = b"OggS"
 _BEGINS = 0x02
 _FLAC_HEAD_BYTES = 42  # the mark of FLAC and its first block
 _GAP = bytes(64)
@@ -30,20 +31,20 @@ class OggStream:
         Name of its coding; None where it is not known.
     pages
         Ranges of its pages.
-    positions
-        The least and the greatest position that a page behind the first states, in samples.
+    granule_positions
+        The least and the greatest granule position that a page behind the first states, in samples.
     """
 
     coding: str | None
     pages: list[tuple[int, int]] = field(default_factory=list)
-    positions: tuple[int, int] | None = None
+    granule_positions: tuple[int, int] | None = None
 
-    def add(self, start: int, end: int, position: int) -> None:
+    def add_page(self, start: int, end: int, granule_position: int) -> None:
         """Append a page."""
         self.pages.append((start, end))
-        if position > 0:
-            least, most = self.positions or (position, position)
-            self.positions = min(least, position), max(most, position)
+        if granule_position > 0:
+            least, most = self.granule_positions or (granule_position, granule_position)
+            self.granule_positions = min(least, granule_position), max(most, granule_position)
 
     @property
     def segments(self) -> list[Segment]:
@@ -68,6 +69,33 @@ class OggLayout:
     def of_codings(self, *codings: str) -> list[OggStream]:
         """Return the streams in some codings."""
         return [stream for stream in self.streams if stream.coding in codings]
+
+
+def begins_with_page(path: Path, position: int) -> bool:
+    """Whether a page begins at a position of a file.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    with path.open("rb") as file:
+        return read_at(file, position, len(_PAGE_MARK)) == _PAGE_MARK
+
+
+def breaks_off_in_page(path: Path, layout: OggLayout, end: int) -> bool:
+    """Whether a page begins behind the last whole one and does not end before ``end``.
+
+    Other bytes behind the last page are what a tag editor appended.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    with path.open("rb") as file:
+        following = read_at(file, layout.end, len(_PAGE_MARK))
+    return following.startswith(_PAGE_MARK[: max(1, min(4, end - layout.end))]) and layout.end < end
 
 
 def walk_pages(path: Path, start: int, end: int) -> OggLayout | None:
@@ -104,7 +132,7 @@ def _walk(data: FileWindow, start: int, end: int) -> OggLayout | None:
             current[serial] = OggStream(_coding(data[body : body + 8]))
             streams.append(current[serial])
         if serial in current:
-            current[serial].add(at, stop, int.from_bytes(head[6:14], "little", signed=True))
+            current[serial].add_page(at, stop, int.from_bytes(head[6:14], "little", signed=True))
         last = stop
         at = stop if data[stop : stop + 5] == b"OggS\0" else data.find(b"OggS\0", stop, end)
     return OggLayout(streams, first, last) if streams else None
