@@ -182,7 +182,7 @@ class OverviewStore:
     def _connected(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.file, timeout=2.0)
         try:
-            connection.execute("PRAGMA synchronous=OFF")  # what a power cut takes is computed anew
+            connection.execute("PRAGMA synchronous=OFF")  # overviews that a power cut takes are measured anew
             if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
                 connection.execute("DROP TABLE IF EXISTS overviews")
                 connection.execute(f"PRAGMA user_version={_VERSION}")

@@ -90,8 +90,8 @@ class SoundReader:
         self._parts = list(parts[:1])
         for part in parts[1:]:
             try:
-                with open_part(path, part) as sound:
-                    self.frames += round(sound.frames * self.samplerate / sound.samplerate)
+                with open_part(path, part) as recording:
+                    self.frames += round(recording.frames * self.samplerate / recording.samplerate)
             except soundfile.LibsndfileError:
                 self.lost_parts += 1
             else:
