@@ -104,11 +104,11 @@ class SoundIndex(nn.Module):
         """Return the training chunk nearest to features ``[B, C, F, T]``; those of another length never match well."""
         stored = self.described.float()
         described = _fitted(describe_patches(features.to(stored.device)), stored.shape[1])
-        distance, at = torch.cdist(described, stored).min(1)
-        newness = torch.searchsorted(self.usual, distance.contiguous()).float() / _QUANTILES
-        alone = self.alone[at].clamp_min(float(self.usual[_QUANTILES // 2]))
-        relative = torch.where(alone > 0, distance / alone.clamp_min(1e-9), torch.inf)
-        return Nearest(self.owner[at].long(), distance, newness, relative)
+        nearest_distance, nearest_chunk = torch.cdist(described, stored).min(1)
+        newness = torch.searchsorted(self.usual, nearest_distance.contiguous()).float() / _QUANTILES
+        alone = self.alone[nearest_chunk].clamp_min(float(self.usual[_QUANTILES // 2]))
+        relative = torch.where(alone > 0, nearest_distance / alone.clamp_min(1e-9), torch.inf)
+        return Nearest(self.owner[nearest_chunk].long(), nearest_distance, newness, relative)
 
 
 def _fitted(described: Tensor, size: int) -> Tensor:

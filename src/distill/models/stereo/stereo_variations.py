@@ -59,9 +59,9 @@ def morph(synth: Synthesizer, first: Tensor, second: Tensor, steps: int) -> Iter
     ]
     peaks = _peak(first), _peak(second)
     for share, sound in variations.morph_steps(synth, _base(ends[0]), _base(ends[1]), steps):
-        image = ends[0].image.towards(ends[1].image, share)
+        stereo_image = ends[0].image.towards(ends[1].image, share)
         mono = _array(sound)
-        channels = _tensor(np.stack(join(mono, second_signal(mono, image), image.base)))
+        channels = _tensor(np.stack(join(mono, second_signal(mono, stereo_image), stereo_image.base)))
         yield _at_peak(channels, peaks[0] ** (1 - share) * peaks[1] ** share)
 
 
