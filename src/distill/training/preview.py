@@ -80,9 +80,9 @@ def write_samples(
             return
         features = family.from_points(model, points)
     chunk = round(family.config.chunk_duration_s * family.spectrogram_config.sample_rate)
-    fits = family.spectrogram_config.frames(chunk) == features.shape[-1]
+    is_one_chunk = family.spectrogram_config.frames(chunk) == features.shape[-1]
     for n in range(count):
-        (wave,) = family.to_waveform(features[n : n + 1], chunk if fits else None)
+        (wave,) = family.to_waveform(features[n : n + 1], chunk if is_one_chunk else None)
         yield _write(folder / f"preview_epoch{epoch:04d}_{n:02d}.wav", wave, sample_rate)
 
 

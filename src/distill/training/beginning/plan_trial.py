@@ -208,21 +208,21 @@ def choose_plan(
 
 
 def _trial_size(
-    plan: ComputePlan, step: Trial, chunks: int, device: torch.device, plans: int, seconds: float
+    plan: ComputePlan, step: Trial, chunks: int, device: torch.device, compute_plans: int, seconds: float
 ) -> tuple[int, float]:
     """Return on how many chunks of a batch the plans can be compared in ``seconds``, and the seconds of such a step."""
     if device.type != "cpu":
         return chunks, 0.0
-    took = 0.0
+    step_seconds = 0.0
     for _ in range(2):  # the first step is slower than all others
         start = time.perf_counter()
         step(plan, 1)
-        took = time.perf_counter() - start
-        if took > FIRST_STEP_SECONDS:
+        step_seconds = time.perf_counter() - start
+        if step_seconds > FIRST_STEP_SECONDS:
             break
-    affordable = int(seconds / ((1 + _LEAST_TIMED_STEPS) * plans * max(took, 1e-6)))
-    size = max(1, min(chunks, affordable))
-    return size, took * size
+    affordable_chunks = int(seconds / ((1 + _LEAST_TIMED_STEPS) * compute_plans * max(step_seconds, 1e-6)))
+    trial_chunks = max(1, min(chunks, affordable_chunks))
+    return trial_chunks, step_seconds * trial_chunks
 
 
 def _memory_file() -> Path:

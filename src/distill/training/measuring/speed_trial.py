@@ -31,8 +31,8 @@ _STEPS, _STEP_SECONDS = 12, 4.0
 _SLOW_STEPS = 2
 #: Seconds after which it is given up.
 _LONGEST = 120.0
-#: Made-up sounds.
-_SOUNDS = 4
+#: Made-up sounds of a trial.
+_TRIAL_SOUNDS = 4
 _POLL_SECONDS = 0.1
 
 
@@ -109,10 +109,10 @@ def _write_trial_sounds(folder: Path, config: AnyConfig) -> list[Path]:
 
     folder.mkdir()
     rng = np.random.default_rng(0)
-    chunks = -(-(config.batch_size + 2) // (_SOUNDS - 1))
-    samples = round(chunks * config.chunk_duration_s * SAMPLE_RATE)
+    chunks_per_trial_sound = -(-(config.batch_size + 2) // (_TRIAL_SOUNDS - 1))
+    samples = round(chunks_per_trial_sound * config.chunk_duration_s * SAMPLE_RATE)
     files = []
-    for number in range(_SOUNDS):
+    for number in range(_TRIAL_SOUNDS):
         files.append(folder / f"{number}.wav")
         write_wav(files[-1], rng.uniform(-0.5, 0.5, samples).astype(np.float32))
     return files

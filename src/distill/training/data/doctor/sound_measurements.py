@@ -120,7 +120,7 @@ def _facts(sound: CachedSound, cancel_event: threading.Event | None) -> SoundFac
         seconds=sound.duration_s,
         clipped=clipped,
         offset=max(_offset(channel) for channel in raw),
-        correlation=_correlation(raw),
+        correlation=_channel_correlation(raw),
         louder_channel=float(np.argmax(energies)),
         lead_s=lead,
         tail_s=tail,
@@ -227,12 +227,12 @@ def _crests(wave: FloatArray, level: float) -> tuple[npt.NDArray[np.intp], npt.N
     return edges[::2], edges[1::2]
 
 
-def _correlation(raw: FloatArray) -> float:
+def _channel_correlation(raw: FloatArray) -> float:
     if len(raw) < 2:
         return 1.0
     left, right = (channel - channel.mean() for channel in raw[:2])
-    norm = float(np.sqrt(np.dot(left, left) * np.dot(right, right)))
-    return float(np.dot(left, right)) / norm if norm > 0 else 1.0
+    channel_norm = float(np.sqrt(np.dot(left, left) * np.dot(right, right)))
+    return float(np.dot(left, right)) / channel_norm if channel_norm > 0 else 1.0
 
 
 def _silence(sound: CachedSound) -> tuple[float, float]:
