@@ -175,31 +175,31 @@ def without_silence(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
         pause = np.concatenate([*silent, block[:first]])
         yield np.concatenate([pause if has_begun else pause[-_KEPT_BEFORE:], block[first : last + 1]])
         silent, has_begun = [block[last + 1 :]], True
-    rest = np.concatenate(silent)[: _KEPT_AFTER if has_begun else None] if silent else np.zeros(0, np.float32)
-    if len(rest):
-        yield rest
+    tail = np.concatenate(silent)[: _KEPT_AFTER if has_begun else None] if silent else np.zeros(0, np.float32)
+    if len(tail):
+        yield tail
 
 
 def with_fades(blocks: Iterable[FloatArray], seconds: float) -> Iterator[FloatArray]:
     """Yield a sound, in blocks ``[n]`` or ``[n, 2]``, that begins and ends at zero; a fade takes at most a quarter."""
     length = round(seconds * SAMPLE_RATE)
-    held: FloatArray = np.zeros(0, np.float32)
+    unwritten: FloatArray = np.zeros(0, np.float32)
     has_begun = False
     for block in blocks:
-        held = np.concatenate([held, block]) if len(held) else block.copy()
-        if not has_begun and len(held) >= 4 * length:
-            _fade(held[:length], 0.0, 1.0)
+        unwritten = np.concatenate([unwritten, block]) if len(unwritten) else block.copy()
+        if not has_begun and len(unwritten) >= 4 * length:
+            _fade(unwritten[:length], 0.0, 1.0)
             has_begun = True
-        if has_begun and len(held) > length:
-            yield held[: len(held) - length]
-            held = held[len(held) - length :]
+        if has_begun and len(unwritten) > length:
+            yield unwritten[: len(unwritten) - length]
+            unwritten = unwritten[len(unwritten) - length :]
     if not has_begun:
-        length = min(length, len(held) // 4)
-        _fade(held[:length], 0.0, 1.0)
+        length = min(length, len(unwritten) // 4)
+        _fade(unwritten[:length], 0.0, 1.0)
     if length:
-        _fade(held[-length:], 1.0, 0.0)
-    if len(held):
-        yield held
+        _fade(unwritten[-length:], 1.0, 0.0)
+    if len(unwritten):
+        yield unwritten
 
 
 def _fade(part: FloatArray, begin: float, end: float) -> None:
@@ -230,14 +230,14 @@ def _blocks_of(audio: npt.NDArray[Any]) -> Iterator[FloatArray]:
 
 def _checked(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
     """Yield blocks that are of numbers; refuse a sound without samples."""
-    found = 0
+    samples = 0
     for block in blocks:
         if is_absurd(block):
             raise ValueError("Audio to be exported contains samples that are not numbers, or far beyond full scale.")
-        found += len(block)
+        samples += len(block)
         if len(block):
             yield block
-    if not found:
+    if not samples:
         raise ValueError("Audio to be exported must be [samples], not [0].")
 
 

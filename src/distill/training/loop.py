@@ -368,7 +368,7 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
     measured: list[ValidationResult] = []
     began = time.perf_counter()
     for dataset, items in ((val, range(len(val))), (run.training_data.train_set, train_items)):
-        found = validate(
+        validation = validate(
             run.family,
             run.model,
             _agreeing(run, dataset.batches(items, size, run.ranks)),
@@ -378,9 +378,9 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
             pause_event_of(run.request.cancel_event),
             partial(_part_of, run, len(items)),
         )
-        if found is None:
+        if validation is None:
             return None
-        measured.append(found)
+        measured.append(validation)
     held_out, trained = measured
     run.stopwatch.add("measuring", time.perf_counter() - began, len(val) + len(train_items))
     try:

@@ -152,9 +152,9 @@ class CachedSound:
         if start < 0 or count < 0:
             raise ValueError(f"start and count must not be negative, not {start} and {count}.")
         audio: FloatArray = np.zeros(count, _SAMPLE)
-        held = max(0, min(count, self.samples - start))
-        if held:
-            self._read_into((self.start + start) * _SAMPLE.itemsize, audio[:held])
+        cached_samples = max(0, min(count, self.samples - start))
+        if cached_samples:
+            self._read_into((self.start + start) * _SAMPLE.itemsize, audio[:cached_samples])
         return audio.astype(np.float32, copy=False)
 
     def envelope(self) -> FloatArray:
@@ -169,9 +169,9 @@ class CachedSound:
             return _envelope_of(self.read(0, self.samples))
         first = self.start // ENVELOPE_HOP
         count = -(-(self.start + self.samples) // ENVELOPE_HOP) - first
-        found: FloatArray = np.zeros(count, _SAMPLE)
-        self._read_into(self.total_samples * _SAMPLE.itemsize + first * _SAMPLE.itemsize, found)
-        return found.astype(np.float32, copy=False)
+        envelope: FloatArray = np.zeros(count, _SAMPLE)
+        self._read_into(self.total_samples * _SAMPLE.itemsize + first * _SAMPLE.itemsize, envelope)
+        return envelope.astype(np.float32, copy=False)
 
     def rows(self, key: str, make: Callable[[], npt.NDArray[Any]], start: int, count: int) -> npt.NDArray[Any]:
         """Return rows of an array that `derived` keeps, computed anew where it was deleted meanwhile, as a copy.

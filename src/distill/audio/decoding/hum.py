@@ -135,9 +135,9 @@ class HumFilter:
             for drift in _DRIFTS
         }
         hz = self._hz + max(tried, key=lambda drift: tried[drift])
-        at = np.arange(len(audio)) / self._rate
+        seconds = np.arange(len(audio)) / self._rate
         for number in range(1, _REMOVED + 1):
             amplitude, excess = blocks.steady_part(hz * number, weights[number - 1])
             if excess > 0:
-                hum += (amplitude * np.exp(2j * np.pi * hz * number * at)).real
+                hum += (amplitude * np.exp(2j * np.pi * hz * number * seconds)).real
         return hum

@@ -114,28 +114,31 @@ def walk_pages(path: Path, start: int, end: int) -> OggLayout | None:
 def _walk(data: FileWindow, start: int, end: int) -> OggLayout | None:
     streams: list[OggStream] = []
     current: dict[bytes, OggStream] = {}
-    at = first = data.find(b"OggS\0", start, end)
-    last = at
-    while 0 <= at <= end - 27:
-        head = data[at : at + 27]
-        if len(head) < 27:  # the file has become shorter
+    page = first_page = data.find(b"OggS\0", start, end)
+    last_page_end = page
+    while 0 <= page <= end - 27:
+        page_head = data[page : page + 27]
+        if len(page_head) < 27:  # the file has become shorter
             break
-        body = at + 27 + head[26]
-        stop = body + sum(data[at + 27 : body])
-        if data[stop : stop + 5] != b"OggS\0" and (inner := data.find(b"OggS\0", at + 27, min(stop, end))) >= 0:
-            at = inner  # this page lost its end
+        body = page + 27 + page_head[26]
+        page_end = body + sum(data[page + 27 : body])
+        inner = (
+            -1 if data[page_end : page_end + 5] == b"OggS\0" else data.find(b"OggS\0", page + 27, min(page_end, end))
+        )
+        if inner >= 0:
+            page = inner  # this page lost its end
             continue
-        if stop > end:
+        if page_end > end:
             break
-        serial = head[14:18]
-        if head[5] & _BEGINS:
+        serial = page_head[14:18]
+        if page_head[5] & _BEGINS:
             current[serial] = OggStream(_coding(data[body : body + 8]))
             streams.append(current[serial])
         if serial in current:
-            current[serial].add_page(at, stop, int.from_bytes(head[6:14], "little", signed=True))
-        last = stop
-        at = stop if data[stop : stop + 5] == b"OggS\0" else data.find(b"OggS\0", stop, end)
-    return OggLayout(streams, first, last) if streams else None
+            current[serial].add_page(page, page_end, int.from_bytes(page_head[6:14], "little", signed=True))
+        last_page_end = page_end
+        page = page_end if data[page_end : page_end + 5] == b"OggS\0" else data.find(b"OggS\0", page_end, end)
+    return OggLayout(streams, first_page, last_page_end) if streams else None
 
 
 def _coding(head: bytes) -> str | None:
