@@ -19,8 +19,8 @@ from distill.runs.run_history import last_position
 from distill.runs.run_record import Interruption
 from distill.runs.verdict import warm_up_epochs
 from distill.serialization.weight_checks import apply_state
+from distill.training.beginning.compute_plan_trial import common_plan
 from distill.training.beginning.open_run import save_record, unwritable
-from distill.training.beginning.plan_trial import common_plan
 from distill.training.beginning.resumed_state import (
     RunPosition,
     continue_schedule,
