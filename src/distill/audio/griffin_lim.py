@@ -110,8 +110,8 @@ def recover_phases(
     """
 
     def signals() -> Tensor:
-        found = frames.signals(spectrum)
-        return found if known is None else known.put_into(found)
+        waveform = frames.signals(spectrum)
+        return waveform if known is None else known.put_into(waveform)
 
     spectrum = magnitude * angles
     previous: Tensor | None = None

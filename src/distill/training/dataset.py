@@ -296,8 +296,8 @@ class FeatureDataset(Dataset[Tensor]):
         self.layout = AudioTrainingDataset(sounds, config.chunk_duration_s, pipeline, variants, config.seed)
         self.family = family
         self._half_steps = half_steps
-        given = np.array([sound.weight for sound in self.layout.sounds])
-        self.weights = None if (given == 1).all() else given
+        sound_weights = np.array([sound.weight for sound in self.layout.sounds])
+        self.weights = None if (sound_weights == 1).all() else sound_weights
         counts = np.array([chunk_count(sound, self.layout.chunk_samples) for sound in self.layout.sounds])
         self._half_step_count = int((counts - 1).sum()) if half_steps else 0
         self._first_half_step = np.concatenate([[0], np.cumsum(counts - 1)])

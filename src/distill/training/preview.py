@@ -111,8 +111,8 @@ def write_reconstructions(
     """
     is_waveform = waveforms.ndim == 3
     with _evaluating(model):
-        given = waveforms.to(device)
-        features = family.reconstruct(model, family.features(given) if is_waveform else given)
+        originals = waveforms.to(device)
+        features = family.reconstruct(model, family.features(originals) if is_waveform else originals)
     samples = waveforms.shape[-1] if is_waveform else None
     for n in range(len(waveforms)):
         one = waveforms[n : n + 1]

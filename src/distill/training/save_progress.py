@@ -108,8 +108,8 @@ def _submit(run: Run, epoch: int, data: dict[str, Any], best: BestCheckpoint | N
 def _for_a_model(data: dict[str, Any]) -> dict[str, Any]:
     """Return what a model file needs of a checkpoint: a run that is stopped then need not read it again."""
     prior = data["training_state"].get("prior")
-    kept = {key: value for key, value in data.items() if key != "optimizer_state_dict"}
-    return {**kept, "training_state": {} if prior is None else {"prior": prior}}
+    without_optimizer = {key: value for key, value in data.items() if key != "optimizer_state_dict"}
+    return {**without_optimizer, "training_state": {} if prior is None else {"prior": prior}}
 
 
 def snapshot(

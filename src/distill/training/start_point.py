@@ -128,10 +128,10 @@ def _split_of(record: RunRecord) -> KnownSplit | None:
 
     None where some of these are gone.
     """
-    known = split_of_chain(record)
-    if known is not None:
+    known_split = split_of_chain(record)
+    if known_split is not None:
         previewed = previewed_hashes(record)
-        return known if known.previewed or not all(previewed) else known.with_previewed(previewed)
+        return known_split if known_split.previewed or not all(previewed) else known_split.with_previewed(previewed)
     cache, skipped = SoundCache(preparation=record.preparation), {item.path for item in record.skipped}
     try:
         sounds = [cache.get(path) for path in record.file_paths if path not in skipped]

@@ -109,9 +109,10 @@ def _best_on_disk(opened: OpenedRun) -> BestCheckpoint:
     """Return the best epoch that the run's folder has a checkpoint of; that of a new run has none."""
     if opened.checkpoint is None:
         return BestCheckpoint()
-    known, last = list_checkpoints(opened.folder.checkpoints), opened.checkpoint["epoch"]
-    listed = [c for c in known if c["val_loss"] is not None and c["epoch"] <= last]  # later ones are trained again
-    best = min(listed, key=lambda c: (c["val_loss"], c["epoch"]), default=None)
+    all_checkpoints, last_epoch = list_checkpoints(opened.folder.checkpoints), opened.checkpoint["epoch"]
+    # Later ones are trained again.
+    validated = [c for c in all_checkpoints if c["val_loss"] is not None and c["epoch"] <= last_epoch]
+    best = min(validated, key=lambda c: (c["val_loss"], c["epoch"]), default=None)
     return BestCheckpoint() if best is None else BestCheckpoint(best["epoch"], best["val_loss"])
 
 
@@ -119,9 +120,9 @@ def _begin(opened: OpenedRun, history: AnyHistory) -> None:
     """Write the record and the history; a resume that was refused before has left everything on disk unchanged."""
     record = opened.record
     if opened.checkpoint is not None and record.status == "running":  # it was killed
-        kept, reached = history.position, last_position(opened.folder.path, type(history))
-        if reached:  # otherwise the checkpoint is another run's
-            record.interruptions.append(Interruption(kept, max(kept, reached)))
+        kept_position, reached_position = history.position, last_position(opened.folder.path, type(history))
+        if reached_position:  # otherwise the checkpoint is another run's
+            record.interruptions.append(Interruption(kept_position, max(kept_position, reached_position)))
     record.config, record.status, record.error = opened.config, "running", None
     record.dataset_name = opened.request.dataset_name or record.dataset_name
     record.model_name = opened.request.model_name or record.model_name

@@ -178,13 +178,13 @@ def _paths_to_decode(opened: OpenedRun, fixes: Mapping[str, SoundFix], cache: So
     paths = [Path(path) for path in opened.request.file_paths]
     left_out = {key for key, fix in fixes.items() if fix.leaves_out}
     if left_out:
-        kept = []
+        kept_paths = []
         for path in paths:
             with suppress(SoundError):
                 if cache.content_hash(path, opened.request.pause_event) in left_out:
                     continue
-            kept.append(path)
-        paths = kept
+            kept_paths.append(path)
+        paths = kept_paths
         if opened.checkpoint is None:
             opened.record.file_paths = [path.absolute() for path in paths]
     if opened.checkpoint is None:

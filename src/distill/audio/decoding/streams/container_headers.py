@@ -89,20 +89,20 @@ def walk_chunks(file: IO[bytes] | ByteView, start: int, layout: ChunkLayout) -> 
     OSError
         The file cannot be read.
     """
-    at = start
+    chunk_at = start
     for _ in range(_CHUNKS_LOOKED_AT):
-        if at > _FARTHEST:
+        if chunk_at > _FARTHEST:
             return
-        raw = read_at(file, at, layout.head_bytes)
+        raw = read_at(file, chunk_at, layout.head_bytes)
         if len(raw) < layout.head_bytes:
             return
         name, size = struct.unpack(layout.head, raw)
         if layout.counts_head:
             size -= layout.head_bytes
-        yield Chunk(name, at, at + len(raw), size)
-        at = chunk_end(at, max(size, 0), layout)
-        if layout.padding == 2 and size % 2 and read_at(file, at - 1, 4) in _USUAL_NAMES:
-            at -= 1
+        yield Chunk(name, chunk_at, chunk_at + len(raw), size)
+        chunk_at = chunk_end(chunk_at, max(size, 0), layout)
+        if layout.padding == 2 and size % 2 and read_at(file, chunk_at - 1, 4) in _USUAL_NAMES:
+            chunk_at -= 1
 
 
 def chunk_end(at: int, size: int, layout: ChunkLayout) -> int:
@@ -179,15 +179,15 @@ def read_container(file: IO[bytes], size: int) -> Container | None:
     return None if walk is None else walk(file, size)
 
 
-def _is_closed(file: IO[bytes], at: int, size: int, layout: ChunkLayout) -> bool:
+def _is_closed(file: IO[bytes], chunk_at: int, size: int, layout: ChunkLayout) -> bool:
     """Whether whole chunks follow from ``at`` to the end of the file: then a size of zero before them is meant."""
-    end = at
-    for chunk in walk_chunks(file, at, layout):
+    end = chunk_at
+    for chunk in walk_chunks(file, chunk_at, layout):
         is_name = chunk.name.isascii() and chunk.name.replace(b" ", b"x").replace(b"-", b"x").isalnum()
         if not is_name or chunk.size > size - chunk.body:
             return False
         end = chunk.body + chunk.size
-    return at < end and size - 1 <= end + 1
+    return chunk_at < end and size - 1 <= end + 1
 
 
 def _riff(file: IO[bytes], size: int, order: str = "<") -> Container | None:
