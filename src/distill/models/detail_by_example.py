@@ -214,8 +214,8 @@ class DetailStore(nn.Module):
         out = features.new_zeros(batch, features.shape[1], PATCH * PATCH, rows, columns)
         for row in range(rows):
             nearest = best[:, row].flatten()
+            # [B * columns, C, P * P]
             patches = source[nearest // stored_columns, :, row, nearest % stored_columns].flatten(-2)
-            # From [B * columns, C, P * P].
             out[:, :, :, row] = patches.float().view(batch, columns, -1, PATCH * PATCH).permute(0, 2, 3, 1)
         out *= _window().to(out)[:, None, None]
         out *= self.residual_step[:, None, None, None]
