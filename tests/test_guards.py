@@ -212,14 +212,14 @@ for name in ("PySide6", "pyqtgraph", "shiboken6"):
     sys.modules[name] = None  # an import of it then fails
 from pathlib import Path
 import numpy as np
-from distill.audio.wav_writer import write_wav
-from distill.training.beginning import prepare_prior
+from distill.audio.export import write_wav
+from distill.training.beginning import prepare
 from distill.training.ending import model_contents
 from distill.training.loop import train
 from distill.runs.estimates import estimate
 from distill.config.factory import make_config
 
-prepare_prior.PRIOR_SIZE, estimate._CLOSING_STEPS_PER_SOUND = (32, 1), 4
+prepare.PRIOR_SIZE, estimate._CLOSING_STEPS_PER_SOUND = (32, 1), 4
 model_contents.map_entries = lambda family, network, data: {}
 
 folder = Path(sys.argv[1])

@@ -186,7 +186,7 @@ def _playing(folder: Path) -> str:
     """Play a quarter of a second of a quiet tone through the default device."""
     import threading
 
-    from distill.audio.wav_writer import write_wav
+    from distill.audio.export import write_wav
     from distill.playback.player import Player, PlayerState, PlayerStatus
 
     path = folder / "tone.wav"

@@ -14,7 +14,7 @@ from distill.audio.decoding import mono_decoder
 from distill.audio.decoding.mono_decoder import FloatArray, decode_sound, stream_sound
 from distill.audio.decoding.open_sound import UnreachableSoundError, read_header
 from distill.audio.decoding.sound_suffixes import SOUND_SUFFIXES
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.errors import Cancelled, SoundError
 from tests.audio.conftest import WriteTone, loudest_hertz, tone
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.config.family_catalog import FAMILIES, family_info
 from distill.events import EpochMetrics, Event, PreparationProgress, VQEpochMetrics
 from distill.training import train

@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.gui.window.main_window import MainWindow
 from distill.runs.preview_files import PreviewSound, find_previews
 from tests.benchmarks.conftest import Report

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from distill.audio.cache.waveform_overview import OverviewStore
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.cli.app import main
 from distill.json_files import read_json, write_json
 from tests.training.conftest import tone

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from distill import paths
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.cli.app import main
 from distill.config.training import TrainingConfig
 from distill.runs.queue import RunQueue

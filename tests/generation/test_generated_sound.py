@@ -11,9 +11,8 @@ import soundfile
 import torch
 
 from distill.audio.decoding.mono_decoder import decode_sound
-from distill.audio.export import export_sound
+from distill.audio.export import export_sound, write_wav
 from distill.audio.export_options import FORMATS, ExportOptions
-from distill.audio.wav_writer import write_wav
 from distill.errors import LibraryError, SoundError
 from distill.generation.export_sounds import ExportRequest, export
 from distill.generation.generated_sound import GenerationCancelled

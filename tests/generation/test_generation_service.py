@@ -8,8 +8,8 @@ from threading import Event
 import pytest
 
 from distill import paths
+from distill.audio.export import write_wav
 from distill.audio.export_options import ExportOptions
-from distill.audio.wav_writer import write_wav
 from distill.errors import DistillError
 from distill.generation import export_sounds
 from distill.generation.export_sounds import ExportRequest

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.cli.app import main
 from distill.errors import Cancelled, SoundError
 from distill.generation import source_limits

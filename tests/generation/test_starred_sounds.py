@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.errors import DistillError
 from distill.generation.generated_sound import GeneratedSound
 from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory

@@ -11,9 +11,8 @@ from distill.audio import ComplexSpectrogram
 from distill.config.presets_by_file_count import get_adaptive_complex_config
 from distill.config.training import ComplexSpectrogramConfig, TrainingConfig
 from distill.models.families.complex_vae_family import ComplexVAEFamily
-from distill.models.layers import Downsample, Upsample
 from distill.models.losses import spectral_distance, weighted_error
-from distill.models.vae import ConvVAE
+from distill.models.vae import ConvVAE, Downsample, Upsample
 
 CONFIG = TrainingConfig(family="complex_vae", network_width=4, latent_dim=8)
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from distill.models.latent_space.tsne import principal_scores
-from distill.models.pca import PCAProjection
 from distill.models.priors.flow_prior import FlowPrior
 from distill.models.priors.window_prior import WindowPrior, WindowTable
+from distill.models.vae import PCAProjection
 from distill.models.vqvae import CodebookQuantizer, PatchAxes
 from distill.training.steps.new_sound_distance import kernel_distance
 from tests.support.single_precision import SinglePrecisionDevice, on_device

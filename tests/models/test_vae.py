@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from distill.models import ConvDecoder, ConvEncoder, ConvVAE
-from distill.models.pca import PCAProjection
+from distill.models.vae import PCAProjection
 
 SMALL: dict[str, Any] = {"latent_dim": 4, "channels": (4, 8), "input_shape": (16, 12)}
 

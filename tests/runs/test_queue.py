@@ -15,7 +15,7 @@ import torch
 from distill import paths
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.sound_fix import SoundFix
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.config.factory import make_config
 from distill.config.training import TrainingConfig, VQVAEConfig
 from distill.errors import (

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 
-import distill.training.beginning.prepare_prior as prepare_prior
+import distill.training.beginning.prepare as prepare
 import distill.training.ending.model_contents as model_contents
 from distill.config.family_catalog import FAMILIES, family_info
 from distill.config.training import AnyConfig
@@ -167,7 +167,7 @@ def measured(result: dict[str, Any]) -> dict[str, Any]:
 
 def main(folder: Path, family: str, checks: list[str]) -> None:
     """Carry out the checks in order."""
-    prepare_prior.PRIOR_SIZE = (32, 1)
+    prepare.PRIOR_SIZE = (32, 1)
     vars(model_contents)["map_entries"] = lambda *arguments: {}
     torch.set_num_threads(1)
     config = small_config(family, max_epochs=int(os.environ.get("EPOCHS", "2")))

@@ -29,7 +29,7 @@ def make_small(patch: Callable[[str, Any], Any]) -> None:
     """
     patch("distill.models.families.vae_family.CHANNELS", CHANNELS)
     patch("distill.models.vqvae._CHANNELS", CHANNELS)
-    patch("distill.training.beginning.prepare_prior.PRIOR_SIZE", PRIOR)
+    patch("distill.training.beginning.prepare.PRIOR_SIZE", PRIOR)
     patch("distill.runs.estimates.estimate._CLOSING_STEPS_PER_SOUND", CLOSING_STEPS)
     patch("distill.audio.griffin_lim._ITERATIONS", GRIFFIN_LIM_ITERATIONS)
     patch("distill.training.steps.new_sound_distance._MEASURES", NEW_SOUNDS)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from distill.audio.decoding.mono_decoder import SAMPLE_RATE
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.config.family_catalog import FAMILIES, family_info
 from distill.config.training import AnyConfig
 from distill.errors import DistillError

@@ -26,7 +26,7 @@ from distill.training import (
     resume_run,
     train,
 )
-from distill.training.beginning.plan_trial import FIRST_STEP_SECONDS, TRIAL_SECONDS, choose_plan
+from distill.training.beginning.compute_plan_trial import FIRST_STEP_SECONDS, TRIAL_SECONDS, choose_plan
 from distill.training.ending import model_contents
 from tests.training.conftest import QUICK, ended, write_sounds
 from tests.training.test_resume import assert_same_run
@@ -229,7 +229,7 @@ def test_between_two_operations_of_a_long_computation(tmp_path: Path, monkeypatc
 
 def test_the_trial_is_short_however_slow_steps_are(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = 0.0
-    monkeypatch.setattr("distill.training.beginning.plan_trial.time.perf_counter", lambda: clock)
+    monkeypatch.setattr("distill.training.beginning.compute_plan_trial.time.perf_counter", lambda: clock)
     for seconds_a_chunk in (0.001, 0.01, 0.1, 0.3, 1.0, 4.0):
         began, asked = clock, list[int]()
 

@@ -12,7 +12,7 @@ import torch
 
 from distill.audio import AugmentationPipeline
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.errors import NotEnoughSoundsError, SoundError
 from distill.models.families.vae_family import MelVAEFamily
 from distill.training import AudioTrainingDataset, RegularizationConfig, TrainingConfig, create_data_loaders

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.errors import CheckpointError, ConfigurationError, NotEnoughSoundsError, RunFolderError, TrainingError
 from distill.events import Event
 from distill.library.model_library import ModelLibrary

@@ -10,7 +10,7 @@ import torch
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.mono_decoder import SAMPLE_RATE
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.config.training import TrainingConfig
 from distill.models.families import make_family
 from distill.training.dataset import FeatureDataset

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from distill import paths
+from distill.audio.export import write_wav
 from distill.audio.sound_scan import find_sound_files
-from distill.audio.wav_writer import write_wav
 from distill.errors import RunFolderError
 from distill.training.beginning.open_run import open_run
 from distill.training.event_sink import EventSink

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from distill.events import Event, PreparationProgress
-from distill.models.model_parts import prior_entry
 from distill.models.persistence import open_model, read_model_file
+from distill.models.priors.window_prior import prior_entry
 from distill.runs.stop_request import StopRequest
 from distill.serialization.checkpoint_reader import read_checkpoint
 from distill.training import get_best_checkpoint, resume_run, train

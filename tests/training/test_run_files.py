@@ -13,7 +13,7 @@ import torch
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.sound_fix import SoundFix
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.events import Event, event_to_dict
 from distill.models import open_model
 from distill.models.families.vae_family import MelVAEFamily

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.runs.estimates.measured_costs import FEWEST_STEPS, Figures, RunFacts, Stopwatch, figures_of
 from distill.runs.folder import RunFolder
 from distill.runs.preview_files import BEFORE_FOLDER

@@ -1,10 +1,11 @@
-"""Sounds for other programs: file formats, sample rates, one or two channels, and no file ever overwritten.
+"""Writes sounds to files: for other programs in any format, where no file is overwritten; and plain WAV files.
 
 Inside Distill a sound is mono or stereo, 48 kHz, float32.  On its way out it may be resampled, made wide (`widen`) or
 mono, made softer where it would clip, dithered where 16 bits are too few for its fades, and written with facts about
 itself.  All of that goes block by block, so that an hour of sound takes no more memory than a second.
 """
 
+import io
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -22,9 +23,9 @@ from distill.audio.decoding.mono_decoder import SAMPLE_RATE, FloatArray, peak_of
 from distill.audio.export_options import ExportFormat, ExportOptions
 from distill.audio.stereo.mono_to_stereo import widen, widen_stream
 from distill.errors import SoundError
-from distill.files import write_new
+from distill.files import write_new, write_whole
 
-__all__ = ["MOST_TEXT", "Exported", "export_sound", "widen"]
+__all__ = ["MOST_TEXT", "Exported", "export_sound", "widen", "write_wav"]
 
 #: Level under which beginning and end are silent (-60 dBFS), and samples that are kept beside what is heard.
 _SILENCE, _KEPT_BEFORE, _KEPT_AFTER = 1e-3, SAMPLE_RATE // 1000, SAMPLE_RATE // 100
@@ -97,6 +98,37 @@ def export_sound(
     return Exported(target, encoder.gain, samples)
 
 
+def write_wav(path: Path, audio: npt.NDArray[Any], sample_rate: int = SAMPLE_RATE) -> None:
+    """Write a WAV file (PCM, 16 bits), whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The file; missing folders are made.
+    audio
+        ``[samples]``, or ``[samples, channels]``; what is over 1.0 is clipped.
+    sample_rate
+        Hz.
+
+    Raises
+    ------
+    ValueError
+        The audio has another shape, no samples, or samples that are not numbers.
+    OSError
+        The file cannot be written, or the disk is full.
+    """
+    samples = np.asarray(audio, np.float32)
+    if samples.ndim not in (1, 2) or samples.size == 0:
+        raise ValueError(f"Audio to be written must be [samples] or [samples, channels], not {list(samples.shape)}.")
+    if not np.isfinite(samples).all():
+        raise ValueError("Audio to be written contains samples that are not numbers.")
+    # By way of memory: in a callback from libsndfile a full disk would be lost.
+    whole = io.BytesIO()
+    soundfile.write(whole, np.clip(samples, -1.0, 1.0), sample_rate, format="WAV", subtype="PCM_16")
+    with write_whole(path) as file:
+        file.write(whole.getbuffer())
+
+
 def _temporary_file(folder: Path) -> "tempfile.SpooledTemporaryFile[bytes]":
     return tempfile.SpooledTemporaryFile(_MEMORY_BYTES, dir=str(folder))
 
@@ -143,31 +175,31 @@ def without_silence(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
         pause = np.concatenate([*silent, block[:first]])
         yield np.concatenate([pause if has_begun else pause[-_KEPT_BEFORE:], block[first : last + 1]])
         silent, has_begun = [block[last + 1 :]], True
-    rest = np.concatenate(silent)[: _KEPT_AFTER if has_begun else None] if silent else np.zeros(0, np.float32)
-    if len(rest):
-        yield rest
+    tail = np.concatenate(silent)[: _KEPT_AFTER if has_begun else None] if silent else np.zeros(0, np.float32)
+    if len(tail):
+        yield tail
 
 
 def with_fades(blocks: Iterable[FloatArray], seconds: float) -> Iterator[FloatArray]:
     """Yield a sound, in blocks ``[n]`` or ``[n, 2]``, that begins and ends at zero; a fade takes at most a quarter."""
     length = round(seconds * SAMPLE_RATE)
-    held: FloatArray = np.zeros(0, np.float32)
+    unwritten: FloatArray = np.zeros(0, np.float32)
     has_begun = False
     for block in blocks:
-        held = np.concatenate([held, block]) if len(held) else block.copy()
-        if not has_begun and len(held) >= 4 * length:
-            _fade(held[:length], 0.0, 1.0)
+        unwritten = np.concatenate([unwritten, block]) if len(unwritten) else block.copy()
+        if not has_begun and len(unwritten) >= 4 * length:
+            _fade(unwritten[:length], 0.0, 1.0)
             has_begun = True
-        if has_begun and len(held) > length:
-            yield held[: len(held) - length]
-            held = held[len(held) - length :]
+        if has_begun and len(unwritten) > length:
+            yield unwritten[: len(unwritten) - length]
+            unwritten = unwritten[len(unwritten) - length :]
     if not has_begun:
-        length = min(length, len(held) // 4)
-        _fade(held[:length], 0.0, 1.0)
+        length = min(length, len(unwritten) // 4)
+        _fade(unwritten[:length], 0.0, 1.0)
     if length:
-        _fade(held[-length:], 1.0, 0.0)
-    if len(held):
-        yield held
+        _fade(unwritten[-length:], 1.0, 0.0)
+    if len(unwritten):
+        yield unwritten
 
 
 def _fade(part: FloatArray, begin: float, end: float) -> None:
@@ -198,14 +230,14 @@ def _blocks_of(audio: npt.NDArray[Any]) -> Iterator[FloatArray]:
 
 def _checked(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
     """Yield blocks that are of numbers; refuse a sound without samples."""
-    found = 0
+    samples = 0
     for block in blocks:
         if is_absurd(block):
             raise ValueError("Audio to be exported contains samples that are not numbers, or far beyond full scale.")
-        found += len(block)
+        samples += len(block)
         if len(block):
             yield block
-    if not found:
+    if not samples:
         raise ValueError("Audio to be exported must be [samples], not [0].")
 
 

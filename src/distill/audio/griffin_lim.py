@@ -110,8 +110,8 @@ def recover_phases(
     """
 
     def signals() -> Tensor:
-        found = frames.signals(spectrum)
-        return found if known is None else known.put_into(found)
+        waveform = frames.signals(spectrum)
+        return waveform if known is None else known.put_into(waveform)
 
     spectrum = magnitude * angles
     previous: Tensor | None = None
@@ -132,7 +132,7 @@ def _gain(spectrum: Tensor, magnitude: Tensor) -> Tensor:
 #: Iterations of Griffin-Lim, few and many: for the usual geometry many are only 0.06 dB nearer.
 _ITERATIONS, _MOST_ITERATIONS = 12, 32
 #: Iterations where the phases are fitted to known samples.
-FITTING_ITERATIONS = 32
+_FITTING_ITERATIONS = 32
 
 
 def random_phase(*shape: int) -> Tensor:
@@ -176,7 +176,12 @@ def griffin_lim(
     return recover_phases(frames, rows, angles.transpose(-1, -2).contiguous(), iterations, known)
 
 
-def griffin_lim_iterations(config: SpectrogramConfig) -> int:
-    """Return the iterations that a geometry needs: shorter windows, and windows that overlap less, need more."""
+def griffin_lim_iterations(config: SpectrogramConfig, known: KnownSamples | None = None) -> int:
+    """Return the iterations that a geometry needs: shorter windows, and windows that overlap less, need more.
+
+    Phases that are fitted to ``known`` samples take `_FITTING_ITERATIONS`.
+    """
+    if known is not None:
+        return _FITTING_ITERATIONS
     is_easy = config.n_fft >= 2048 and config.hop_length * 4 <= config.n_fft
     return _ITERATIONS if is_easy else _MOST_ITERATIONS

@@ -83,11 +83,11 @@ class PhaseBuilder:
 
     def bands(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Return centre and distance of the bands (bins), each ``[M, 1]``."""
-        found = self._bands.get(str(device))
-        if found is None:
+        bands = self._bands.get(str(device))
+        if bands is None:
             centre, distance = self._bands["cpu"]
-            found = self._bands[str(device)] = (centre.to(device), distance.to(device))
-        return found
+            bands = self._bands[str(device)] = (centre.to(device), distance.to(device))
+        return bands
 
     def tones(self, frequency: Tensor) -> Tones:
         """Return the partials that bands ``[B, M, T]`` with these frequencies (bins) share."""

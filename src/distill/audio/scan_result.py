@@ -59,12 +59,12 @@ class ScanResult:
 
     def passed_over_text(self) -> str:
         """Return one line about the files that are no sounds; empty where there are none."""
-        total = sum(count for _, count in self.passed_over)
-        if not total:
+        other_files = sum(count for _, count in self.passed_over)
+        if not other_files:
             return ""
         kinds = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in self.passed_over[:_KINDS])
         more = f", {len(self.passed_over) - _KINDS} other kinds" if len(self.passed_over) > _KINDS else ""
-        return f"{total} other {'file is' if total == 1 else 'files are'} no sound by name: {kinds}{more}."
+        return f"{other_files} other {'file is' if other_files == 1 else 'files are'} no sound by name: {kinds}{more}."
 
     @property
     def file_count(self) -> int:

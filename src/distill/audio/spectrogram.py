@@ -5,7 +5,6 @@ from torch import Tensor
 
 from distill.audio.complex_spectrogram import ComplexSpectrogram as ComplexSpectrogram
 from distill.audio.griffin_lim import (
-    FITTING_ITERATIONS,
     KnownSamples,
     griffin_lim,
     griffin_lim_iterations,
@@ -64,5 +63,5 @@ class AudioSpectrogram:
         magnitude = self.transform.from_bands(bands)
         phase = random_phase(*magnitude.shape[-2:])
         angles = torch.polar(torch.ones_like(phase), phase)
-        iterations = griffin_lim_iterations(self.config) if known is None else FITTING_ITERATIONS
+        iterations = griffin_lim_iterations(self.config, known)
         return griffin_lim(self.transform, magnitude, angles, count, iterations, known)[:, None]

@@ -27,10 +27,10 @@ _INVERSION_UPDATES = 5
 
 def on_device(tables: dict[str, Tensor], device: torch.device) -> Tensor:
     """Return a table on a device, which is copied there once; ``tables`` has it by device, at first on the CPU."""
-    found = tables.get(str(device))
-    if found is None:
-        found = tables[str(device)] = tables["cpu"].to(device)
-    return found
+    table = tables.get(str(device))
+    if table is None:
+        table = tables[str(device)] = tables["cpu"].to(device)
+    return table
 
 
 class Transform:

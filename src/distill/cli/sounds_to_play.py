@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import Tensor
 
 from distill.audio.decoding.mono_decoder import SAMPLE_RATE
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.control.midi_mapping import PADS
 from distill.errors import ModelFileError
 from distill.generation.map.map_sounds import map_of, sliders_of, sound_at

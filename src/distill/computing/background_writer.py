@@ -34,10 +34,10 @@ class BackgroundWriter:
 
     def take_errors(self) -> list[tuple[str, Exception]]:
         """Return what went wrong since the last call: what was being written, and the error."""
-        found = []
+        errors = []
         while not self._errors.empty():
-            found.append(self._errors.get())
-        return found
+            errors.append(self._errors.get())
+        return errors
 
     def _work(self) -> None:
         while (item := self._jobs.get()) is not None:

@@ -25,10 +25,10 @@ class OwnRandomness(TorchFunctionMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self._generator = torch.Generator().manual_seed(0)
+        self._own_generator = torch.Generator().manual_seed(0)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = dict(kwargs or {})
         if getattr(func, "__name__", "") in _DRAWING:
-            given["generator"] = self._generator
+            given["generator"] = self._own_generator
         return func(*args, **given)

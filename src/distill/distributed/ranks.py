@@ -191,9 +191,9 @@ class JoinedRanks(Ranks):
 
     def any_rank(self, *flags: bool) -> list[bool]:
         """Return of each flag whether it is set on any process."""
-        found = torch.tensor(flags, dtype=torch.int32)  # on the CPU: no wait for a GPU
-        self.all_reduce(found)
-        return [bool(count) for count in found.tolist()]
+        any_flags = torch.tensor(flags, dtype=torch.int32)  # on the CPU: no wait for a GPU
+        self.all_reduce(any_flags)
+        return [bool(count) for count in any_flags.tolist()]
 
     @torch.no_grad()
     def broadcast(self, tensors: Iterable[Tensor]) -> None:

@@ -59,11 +59,11 @@ class BatchSlice:
 
     def mean(self, values: Tensor) -> Tensor:
         """Return the mean over all rows of the batch, of the values ``[rows, ...]`` of the own ones."""
-        own = values.mean(0)
-        whole = own.detach() * self.weight
+        own_mean = values.mean(0)
+        whole = own_mean.detach() * self.weight
         self.all_reduce(whole)
         # The gradient of the own part is that of a mean over the slice; like all gradients it is weighted later.
-        return whole + (own - own.detach())
+        return whole + (own_mean - own_mean.detach())
 
     def whole(self, values: Tensor) -> Tensor:
         """Return the values ``[total, ...]`` of all rows, of which the own ones carry their gradient."""

@@ -14,7 +14,7 @@ from enum import Enum
 from pathlib import Path
 
 from distill import paths
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.config.family_catalog import family_info
 from distill.errors import ConfigurationError, DistillError, ModelFileError
 from distill.files import is_file

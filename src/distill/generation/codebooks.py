@@ -164,7 +164,7 @@ def write_code(use: CodebookUse, code: Code, folder: Path) -> Path:
     import torch
 
     from distill.audio.decoding.mono_decoder import SAMPLE_RATE
-    from distill.audio.wav_writer import write_wav
+    from distill.audio.export import write_wav
 
     path = folder / f"level {code.level} code {code.entry}.wav"
     if path.exists():

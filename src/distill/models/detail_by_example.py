@@ -166,15 +166,15 @@ class DetailStore(nn.Module):
         Only chunks of the stored length can be recognized.
         """
         scores = self._scores(reconstructions)
-        found = torch.full((len(scores),), -1, dtype=self.owner.dtype, device=self.owner.device)
+        unknown = torch.full((len(scores),), -1, dtype=self.owner.dtype, device=self.owner.device)
         if scores.shape[1:] != self.keys.shape[1:] or not len(self):
-            return found
+            return unknown
         spread = self.key_step * (_LEVELS / 4)
         limit = _LEVELS * self.key_step
         mine = (scores.clamp(-limit, limit) / spread).flatten(1)
         theirs = (self.keys.float() * (self.key_step / spread)).flatten(1)
         distance, nearest = (torch.cdist(mine, theirs) / mine.shape[1] ** 0.5).min(1)
-        return torch.where(distance < _SAME, self.owner[nearest], found)
+        return torch.where(distance < _SAME, self.owner[nearest], unknown)
 
     @torch.no_grad()
     def add(
@@ -213,9 +213,10 @@ class DetailStore(nn.Module):
         source = self._residual_patches()
         out = features.new_zeros(batch, features.shape[1], PATCH * PATCH, rows, columns)
         for row in range(rows):
-            at = best[:, row].flatten()
-            found = source[at // stored_columns, :, row, at % stored_columns].flatten(-2)  # [B * columns, C, P * P]
-            out[:, :, :, row] = found.float().view(batch, columns, -1, PATCH * PATCH).permute(0, 2, 3, 1)
+            nearest = best[:, row].flatten()
+            # [B * columns, C, P * P]
+            patches = source[nearest // stored_columns, :, row, nearest % stored_columns].flatten(-2)
+            out[:, :, :, row] = patches.float().view(batch, columns, -1, PATCH * PATCH).permute(0, 2, 3, 1)
         out *= _window().to(out)[:, None, None]
         out *= self.residual_step[:, None, None, None]
         size = (HOP * (rows - 1) + PATCH, HOP * (columns - 1) + PATCH)
@@ -235,14 +236,14 @@ class DetailStore(nn.Module):
         """Return which stored patch of its row is nearest to each patch ``[B, rows, columns]``."""
         batch, _, columns, _ = scores.shape
         barred = self._barred(exclude, columns)
-        found = []
+        nearest_patches = []
         for row, (keys, squares) in enumerate(self._row_keys(evenness)):
             # Squared distances but for what is the same for all stored patches.
             distance = torch.addmm(squares, scores[:, row].reshape(-1, KEY_SIZE), keys, alpha=-2)
             if barred is not None:
                 distance.masked_fill_(barred, torch.inf)
-            found.append(distance.argmin(1).view(batch, columns))
-        return torch.stack(found, 1)
+            nearest_patches.append(distance.argmin(1).view(batch, columns))
+        return torch.stack(nearest_patches, 1)
 
     def _barred(self, exclude: Tensor | None, columns: int) -> Tensor | None:
         """Return which stored patches each patch must not use, ``[B * columns, chunks * stored columns]``."""

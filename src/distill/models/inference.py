@@ -5,6 +5,7 @@ import math
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -117,8 +118,22 @@ class OpenModel:
         peak = sounds.abs().amax(-1, keepdim=True)
         if not bool(torch.isfinite(peak).all()):
             raise ValueError("The sound contains samples that are not numbers.")
-        padded = nn.functional.pad(sounds / peak.clamp_min(1e-12), (0, -sounds.shape[-1] % self.chunk_samples))
-        return padded.reshape(-1, 1, self.chunk_samples), peak
+        padded_sounds = nn.functional.pad(sounds / peak.clamp_min(1e-12), (0, -sounds.shape[-1] % self.chunk_samples))
+        return padded_sounds.reshape(-1, 1, self.chunk_samples), peak
+
+    @torch.no_grad()
+    def check_gives_sound(self, path: Path) -> None:
+        """Refuse a network that does not give numbers: finite weights may still overflow in its layers.
+
+        Raises
+        ------
+        ModelFileError
+            What it makes of a tone is not finite.
+        """
+        tone = torch.sin(torch.arange(self.chunk_samples, device=self.device) * 0.03)[None, None]
+        result = self.family.reconstruct(self.model, self.family.features(tone))
+        if not bool(torch.isfinite(result).all()):
+            raise ModelFileError(f"{path.name} is damaged: its network gives no sound. Use another model file.")
 
     @torch.no_grad()
     def through_latent(self, chunks: Tensor, detail: float | None = None) -> Tensor:

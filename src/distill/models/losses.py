@@ -74,8 +74,9 @@ def spectral_distance(recon: Tensor, target: Tensor, scales: Sequence[int] = (1,
     for side in (side for side in scales if side <= min(recon.shape[-2:])):
         a, b = (functional.avg_pool2d(energy, side) + _LEAST_ENERGY for energy in (output, wanted))
         magnitude, reference = a.sqrt(), b.sqrt()
-        gap = (magnitude - reference).square().sum((1, 2)).sqrt() / reference.square().sum((1, 2)).sqrt()
-        distances.append(gap.mean() + 0.5 * (a.log10() - b.log10()).abs().mean())
+        difference = (magnitude - reference).square().sum((1, 2)).sqrt()
+        spectral_convergence = difference / reference.square().sum((1, 2)).sqrt()
+        distances.append(spectral_convergence.mean() + 0.5 * (a.log10() - b.log10()).abs().mean())
     return torch.stack(distances).mean()
 
 

@@ -12,7 +12,7 @@ from distill.errors import DistillError, pass_on_memory_error
 from distill.models.detail_by_example import DetailStore
 from distill.models.families.family import ModelFamily
 from distill.models.nearest_training_sound import SoundIndex
-from distill.models.priors.window_prior import WindowPrior
+from distill.models.priors.window_prior import WindowPrior, prior_entry
 from distill.models.stereo.image_store import ImageStore
 
 #: Names of the entries of a model file, and what each is read into.
@@ -89,12 +89,6 @@ class ModelParts:
             _read(SoundIndex.of_state, data, NEAREST, path, error),
             _read(ImageStore.of_state, data, STEREO, path, error),
         )
-
-
-def prior_entry(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return a prior's state as a model file holds it: weights in half precision, statistics in full."""
-    weights = ("flow.enter.", "flow.blocks.", "flow.leave.", "axes")
-    return {key: value.half() if key.startswith(weights) else value for key, value in _on_cpu(state).items()}
 
 
 def _on_cpu(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

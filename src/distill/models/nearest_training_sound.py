@@ -87,16 +87,17 @@ class SoundIndex(nn.Module):
         index.owner.copy_(owner)
         distance = torch.cdist(described, described)
         distance.masked_fill_(owner[:, None] == owner, torch.inf)
-        nearest = distance.amin(1)
+        nearest_distance = distance.amin(1)
         # Each file counts the same, however many chunks it has.
         weight = 1.0 / torch.bincount(owner.long())[owner.long()].double()
-        order = nearest.argsort()
-        reached = weight[order].cumsum(0) / weight.sum()
+        order = nearest_distance.argsort()
+        weight_reached = weight[order].cumsum(0) / weight.sum()
         ranks = torch.linspace(0, 1, _QUANTILES, dtype=torch.double)
-        at = torch.searchsorted(reached, ranks.clamp_max(float(reached[-1]))).clamp_max(len(order) - 1)
-        usual = nearest[order[at]]
+        ranks = ranks.clamp_max(float(weight_reached[-1]))
+        quantiles = torch.searchsorted(weight_reached, ranks).clamp_max(len(order) - 1)
+        usual = nearest_distance[order[quantiles]]
         index.usual.copy_(torch.where(torch.isfinite(usual), usual, 0.0))
-        index.alone.copy_(torch.where(torch.isfinite(nearest), nearest, 0.0))
+        index.alone.copy_(torch.where(torch.isfinite(nearest_distance), nearest_distance, 0.0))
         return index
 
     @torch.no_grad()
@@ -104,11 +105,11 @@ class SoundIndex(nn.Module):
         """Return the training chunk nearest to features ``[B, C, F, T]``; those of another length never match well."""
         stored = self.described.float()
         described = _fitted(describe_patches(features.to(stored.device)), stored.shape[1])
-        distance, at = torch.cdist(described, stored).min(1)
-        newness = torch.searchsorted(self.usual, distance.contiguous()).float() / _QUANTILES
-        alone = self.alone[at].clamp_min(float(self.usual[_QUANTILES // 2]))
-        relative = torch.where(alone > 0, distance / alone.clamp_min(1e-9), torch.inf)
-        return Nearest(self.owner[at].long(), distance, newness, relative)
+        nearest_distance, nearest_chunk = torch.cdist(described, stored).min(1)
+        newness = torch.searchsorted(self.usual, nearest_distance.contiguous()).float() / _QUANTILES
+        alone = self.alone[nearest_chunk].clamp_min(float(self.usual[_QUANTILES // 2]))
+        relative = torch.where(alone > 0, nearest_distance / alone.clamp_min(1e-9), torch.inf)
+        return Nearest(self.owner[nearest_chunk].long(), nearest_distance, newness, relative)
 
 
 def _fitted(described: Tensor, size: int) -> Tensor:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from distill.audio.spectrogram import SpectrogramConfig
@@ -33,7 +32,8 @@ from distill.models.file_format import (
 from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
 from distill.models.latent_space.latent_map import LatentMap
 from distill.models.metadata import ModelMetadata, now_iso
-from distill.models.model_parts import PRIOR, ModelParts, prior_entry
+from distill.models.model_parts import PRIOR, ModelParts
+from distill.models.priors.window_prior import prior_entry
 from distill.serialization.archive import read_archive, read_stored, write_archive
 from distill.serialization.checkpoint_reader import read_checkpoint
 from distill.serialization.plain_values import plain_config, plain_values
@@ -141,21 +141,6 @@ def save_model_v2(
     health = None if codebook_health is None else {k: dict(v) for k, v in codebook_health.items()}
     path = _free_or_own(library_path(Path(models_dir), metadata), metadata)
     return _write(path, contents | {"vqvae_config": network, "codebook_health_snapshot": health})
-
-
-@torch.no_grad()
-def _check_by_trial(opened: OpenModel, path: Path) -> None:
-    """Refuse a network that does not give numbers: finite weights may still overflow in its layers.
-
-    Raises
-    ------
-    ModelFileError
-        What it makes of a tone is not finite.
-    """
-    tone = torch.sin(torch.arange(opened.chunk_samples, device=opened.device) * 0.03)[None, None]
-    result = opened.family.reconstruct(opened.model, opened.family.features(tone))
-    if not bool(torch.isfinite(result).all()):
-        raise ModelFileError(f"{path.name} is damaged: its network gives no sound. Use another model file.")
 
 
 def _free_or_own(path: Path, metadata: ModelMetadata) -> Path:
@@ -366,7 +351,7 @@ def open_model(model_path: Path | str, device: str = "cpu") -> LoadedModel | Loa
     opened = OpenModel(
         model.to(target).eval(), family.spectrogram, metadata, target, family, parts=parts, map=sound_map
     )
-    _check_by_trial(opened, path)
+    opened.check_gives_sound(path)
     analysis = data.get("latent_analysis")
     if isinstance(family.config, VQVAEConfig):
         health = data.get("codebook_health_snapshot")

@@ -70,8 +70,8 @@ def to_cpu_copy(value: Any, before: Any = None) -> Any:
             return before.copy_(value.detach())
         return value.detach().to("cpu", copy=True)
     if isinstance(value, Mapping):
-        known = before if isinstance(before, Mapping) else {}
-        return {k: to_cpu_copy(v, known.get(k)) for k, v in value.items()}
+        earlier = before if isinstance(before, Mapping) else {}
+        return {k: to_cpu_copy(v, earlier.get(k)) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(to_cpu_copy(v) for v in value)
     return copy.copy(value)

@@ -296,11 +296,11 @@ class FeatureDataset(Dataset[Tensor]):
         self.layout = AudioTrainingDataset(sounds, config.chunk_duration_s, pipeline, variants, config.seed)
         self.family = family
         self._half_steps = half_steps
-        given = np.array([sound.weight for sound in self.layout.sounds])
-        self.weights = None if (given == 1).all() else given
+        sound_weights = np.array([sound.weight for sound in self.layout.sounds])
+        self.weights = None if (sound_weights == 1).all() else sound_weights
         counts = np.array([chunk_count(sound, self.layout.chunk_samples) for sound in self.layout.sounds])
-        self._between = int((counts - 1).sum()) if half_steps else 0
-        self._first_between = np.concatenate([[0], np.cumsum(counts - 1)])
+        self._half_step_count = int((counts - 1).sum()) if half_steps else 0
+        self._first_half_step = np.concatenate([[0], np.cumsum(counts - 1)])
         self._locate_all(counts)
 
     def _locate_all(self, counts: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]") -> None:
@@ -314,18 +314,21 @@ class FeatureDataset(Dataset[Tensor]):
             return np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
 
         owner, position = np.repeat(numbers, counts), within(counts)
-        previous = np.full(chunks, -1)
+        previous_window = np.full(chunks, -1)
         if self._half_steps:
             # Before chunk c of a sound comes the window between chunks c - 1 and c.
-            later = position > 0
-            previous[later] = chunks * variants + self._first_between[owner[later]] + position[later] - 1
-        parts = [(owner, position.astype(float), previous)]
+            is_later_chunk = position > 0
+            previous_window[is_later_chunk] = (
+                chunks * variants + self._first_half_step[owner[is_later_chunk]] + position[is_later_chunk] - 1
+            )
+        parts = [(owner, position.astype(float), previous_window)]
         if self._half_steps:
             between = within(counts - 1)
             of = np.repeat(numbers, counts - 1)
             first = np.cumsum(counts) - counts
             parts.append((of, between + 0.5, first[of] + between))
-        steps = (self._between, chunks)  # how far the number of the neighbour moves from one variant to the next
+        # How far the number of the neighbour moves from one variant to the next.
+        steps = (self._half_step_count, chunks)
         rows = [
             (owner, offset, np.where(previous < 0, -1, previous + variant * step))
             for (owner, offset, previous), step in zip(parts, steps, strict=False)
@@ -415,10 +418,10 @@ class FeatureDataset(Dataset[Tensor]):
             return self.layout.locate(item)
         if item >= len(self):
             raise IndexError(f"There is no item {item}: the set has {len(self)}.")
-        variant, between = divmod(item - len(self.layout), self._between)
+        variant, between = divmod(item - len(self.layout), self._half_step_count)
         number = int(self.owner[item])
         sound = self.layout.sounds[number]
-        row = chunk_count(sound, self.layout.chunk_samples) + between - int(self._first_between[number])
+        row = chunk_count(sound, self.layout.chunk_samples) + between - int(self._first_half_step[number])
         return sound, row, variant
 
     def batches(self, items: Sequence[int], batch_size: int, ranks: Ranks = ALONE) -> Iterator[Tensor]:

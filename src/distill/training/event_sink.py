@@ -16,8 +16,8 @@ from distill.events import (
 
 log = logging.getLogger("distill.training")
 
-#: Minimum seconds between two progress reports of the preparation.
-_REPORT_INTERVAL_S = 0.1
+#: Minimum seconds between two events of the progress of the preparation.
+_PROGRESS_EVENT_INTERVAL_S = 0.1
 _LOG_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -28,7 +28,7 @@ class EventSink:
         self._callback = callback
         self.unwritten: list[StepMetrics | EpochMetrics | VQStepMetrics | VQEpochMetrics] = []
         self.notes: list[str] = []
-        self._reported_at = 0.0
+        self._progress_emitted_at = 0.0
 
     def __call__(self, event: Event) -> None:
         """Emit an event."""
@@ -43,6 +43,6 @@ class EventSink:
     def progress(self, stage: str, done: int, total: int) -> None:
         """Emit the progress of the preparation, at most ten times a second."""
         now = time.perf_counter()
-        if done == total or now - self._reported_at >= _REPORT_INTERVAL_S:
-            self._reported_at = now
+        if done == total or now - self._progress_emitted_at >= _PROGRESS_EVENT_INTERVAL_S:
+            self._progress_emitted_at = now
             self(PreparationProgress(stage, done, total))

@@ -368,7 +368,7 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
     measured: list[ValidationResult] = []
     began = time.perf_counter()
     for dataset, items in ((val, range(len(val))), (run.training_data.train_set, train_items)):
-        found = validate(
+        validation = validate(
             run.family,
             run.model,
             _agreeing(run, dataset.batches(items, size, run.ranks)),
@@ -378,9 +378,9 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
             pause_event_of(run.request.cancel_event),
             partial(_part_of, run, len(items)),
         )
-        if found is None:
+        if validation is None:
             return None
-        measured.append(found)
+        measured.append(validation)
     held_out, trained = measured
     run.stopwatch.add("measuring", time.perf_counter() - began, len(val) + len(train_items))
     try:
@@ -396,7 +396,7 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
             val_loss=held_out.loss,
             val_terms=held_out.terms,
             figures=held_out.figures,
-            overfitting_gap=(held_out.loss - trained.loss) / trained.loss if trained.loss else 0.0,
+            overfitting_gap=held_out.overfitting_gap(trained),
             learning_rate=float(run.scheduler.get_last_lr()[0]),
             eta_seconds=run.history.compute_eta(run.epoch, run.config.max_epochs, epoch_seconds, 1),
             elapsed_seconds=run.elapsed,

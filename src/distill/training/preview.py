@@ -13,7 +13,7 @@ import numpy as np
 import soxr
 
 from distill.audio.decoding.mono_decoder import SAMPLE_RATE
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.config.keyword_aliases import accept_keywords
 from distill.runs.preview_files import PAIRS, list_previews, list_reconstructions, original_of
 
@@ -80,9 +80,9 @@ def write_samples(
             return
         features = family.from_points(model, points)
     chunk = round(family.config.chunk_duration_s * family.spectrogram_config.sample_rate)
-    fits = family.spectrogram_config.frames(chunk) == features.shape[-1]
+    is_one_chunk = family.spectrogram_config.frames(chunk) == features.shape[-1]
     for n in range(count):
-        (wave,) = family.to_waveform(features[n : n + 1], chunk if fits else None)
+        (wave,) = family.to_waveform(features[n : n + 1], chunk if is_one_chunk else None)
         yield _write(folder / f"preview_epoch{epoch:04d}_{n:02d}.wav", wave, sample_rate)
 
 
@@ -111,8 +111,8 @@ def write_reconstructions(
     """
     is_waveform = waveforms.ndim == 3
     with _evaluating(model):
-        given = waveforms.to(device)
-        features = family.reconstruct(model, family.features(given) if is_waveform else given)
+        originals = waveforms.to(device)
+        features = family.reconstruct(model, family.features(originals) if is_waveform else originals)
     samples = waveforms.shape[-1] if is_waveform else None
     for n in range(len(waveforms)):
         one = waveforms[n : n + 1]
@@ -174,7 +174,7 @@ def generate_preview(
     OSError
         A file cannot be written.
     """
-    from distill.models.families.infer_family import family_of
+    from distill.models.families import family_of
 
     family = family_of(model, spectrogram)
     return list(write_samples(family, model.to(device), Path(output_dir), epoch, num_samples, sample_rate))
@@ -213,7 +213,7 @@ def generate_reconstruction_preview(
     OSError
         A file cannot be written.
     """
-    from distill.models.families.infer_family import family_of
+    from distill.models.families import family_of
 
     family, chosen = family_of(model, spectrogram), sample_batch[:num_samples]
     written = write_reconstructions(family, model.to(device), chosen, Path(output_dir), epoch, device, sample_rate)

@@ -117,8 +117,9 @@ class TrainingData:
     @property
     def steps_per_epoch(self) -> int:
         """Number of training steps in an epoch."""
-        batches = -(-len(self.train_set.layout) // self.train_set.family.config.batch_size)  # without half steps
-        return max(1, batches)
+        batch_size = self.train_set.family.config.batch_size
+        batches_per_epoch = -(-len(self.train_set.layout) // batch_size)  # without half steps
+        return max(1, batches_per_epoch)
 
 
 @dataclass(kw_only=True)

@@ -82,6 +82,12 @@ def complete_previews(run: Run) -> None:
         make_previews(run, epoch)
 
 
+def preview_last_epoch(run: Run) -> None:
+    """Make the previews of the epoch that was completed last, unless there are some."""
+    if not any(run.folder.previews.glob(f"*_epoch{run.epoch - 1:04d}_*.wav")):
+        make_previews(run, run.epoch - 1)
+
+
 def _has_previews(run: Run, folder: Path, epoch: int) -> bool:
     """Whether all previews of an epoch are in a folder."""
     expected = 2 * len(run.training_data.preview_waveforms)

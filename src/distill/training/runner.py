@@ -155,12 +155,12 @@ class TrainingRunner:
     def _join(self, timeout: float | None) -> None:
         if self._thread is None:
             return
-        until = None if timeout is None else time.monotonic() + timeout
+        deadline = None if timeout is None else time.monotonic() + timeout
         while not self._ended.is_set():
-            left = _SIGNAL_SECONDS if until is None else min(_SIGNAL_SECONDS, until - time.monotonic())
-            if left <= 0:
+            seconds_left = _SIGNAL_SECONDS if deadline is None else min(_SIGNAL_SECONDS, deadline - time.monotonic())
+            if seconds_left <= 0:
                 return
-            self._ended.wait(left)
+            self._ended.wait(seconds_left)
         self._thread.join()
 
     def is_running(self) -> bool:

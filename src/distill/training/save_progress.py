@@ -108,8 +108,8 @@ def _submit(run: Run, epoch: int, data: dict[str, Any], best: BestCheckpoint | N
 def _for_a_model(data: dict[str, Any]) -> dict[str, Any]:
     """Return what a model file needs of a checkpoint: a run that is stopped then need not read it again."""
     prior = data["training_state"].get("prior")
-    kept = {key: value for key, value in data.items() if key != "optimizer_state_dict"}
-    return {**kept, "training_state": {} if prior is None else {"prior": prior}}
+    without_optimizer = {key: value for key, value in data.items() if key != "optimizer_state_dict"}
+    return {**without_optimizer, "training_state": {} if prior is None else {"prior": prior}}
 
 
 def snapshot(
@@ -182,9 +182,10 @@ def report_unwritten(run: Run, what: str, error: Exception, topic: str = "previe
     )
 
 
-def unwritten_checkpoint_text(run: Run, reason: str) -> str:
-    """Return the sentences about a run whose last checkpoint could not be written."""
-    return f"The last checkpoint could not be written ({reason}). {last_checkpoint_text(run)}"
+def report_unwritten_checkpoint(run: Run, reason: str) -> None:
+    """Emit a notice that the last checkpoint of a run that has ended could not be written."""
+    text = f"The last checkpoint could not be written ({reason}). {last_checkpoint_text(run)}"
+    run.emit(TrainingNotice("checkpoint", text, "error"))
 
 
 def last_checkpoint_text(run: Run) -> str:

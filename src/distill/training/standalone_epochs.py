@@ -13,9 +13,9 @@ from torch.optim import Optimizer
 from distill.audio.complex_spectrogram import ComplexSpectrogram
 from distill.audio.spectrogram import AudioSpectrogram
 from distill.events import Event, MetricsCallback, VQStepMetrics
+from distill.models.families import family_of
 from distill.models.families.complex_vae_family import ComplexVAEFamily
 from distill.models.families.family import ModelFamily
-from distill.models.families.infer_family import family_of
 from distill.models.families.vae_family import MelVAEFamily
 from distill.models.families.vqvae_family import VQVAEFamily
 from distill.training.compute_plan import ComputePlan
@@ -128,12 +128,12 @@ def validate_epoch(
     """
     family = _variational(model, spectrogram)
     weights = family.weights(1.0) | {"kl_loss": kl_weight}
-    found = validate(family, model, val_loader, weights, torch.device(device), ComputePlan())
-    assert found is not None
+    validation = validate(family, model, val_loader, weights, torch.device(device), ComputePlan())
+    assert validation is not None
     return {
-        "val_loss": found.loss,
-        **{f"val_{name}": value for name, value in _terms(family, found.terms).items()},
-        "kl_divergence": float(found.figures.get("kl_divergence", math.nan)),
+        "val_loss": validation.loss,
+        **{f"val_{name}": value for name, value in _terms(family, validation.terms).items()},
+        "kl_divergence": float(validation.figures.get("kl_divergence", math.nan)),
     }
 
 
@@ -219,11 +219,11 @@ def validate_vqvae_epoch(
     """
     family = _quantizing(model, spectrogram)
     weights = {"recon_loss": 1.0, "commit_loss": commitment_weight}
-    found = validate(family, model, val_loader, weights, torch.device(device), ComputePlan())
-    assert found is not None
+    validation = validate(family, model, val_loader, weights, torch.device(device), ComputePlan())
+    assert validation is not None
     return {
-        "val_loss": found.loss,
-        "val_recon_loss": found.terms.get("recon_loss", math.nan),
-        "val_commit_loss": found.terms.get("commit_loss", math.nan),
-        "codebook_health": found.figures.get("codebook_health", {}),
+        "val_loss": validation.loss,
+        "val_recon_loss": validation.terms.get("recon_loss", math.nan),
+        "val_commit_loss": validation.terms.get("commit_loss", math.nan),
+        "codebook_health": validation.figures.get("codebook_health", {}),
     }

@@ -22,6 +22,7 @@ from distill.runs.run_record import RunRecord
 from distill.serialization.checkpoint_reader import read_checkpoint
 from distill.serialization.weight_checks import check_network, check_weights
 from distill.training.data.known_split import KnownSplit, origin_split, split_of_chain
+from distill.training.data.preview_choice import previewed_hashes
 from distill.training.data.split import split_sounds
 
 
@@ -127,10 +128,10 @@ def _split_of(record: RunRecord) -> KnownSplit | None:
 
     None where some of these are gone.
     """
-    known = split_of_chain(record)
-    if known is not None:
-        heard = [record.fingerprints.get(str(path), {}).get("content", "") for path in record.preview_sounds]
-        return known if known.previewed or not all(heard) else known.with_previewed(heard)
+    known_split = split_of_chain(record)
+    if known_split is not None:
+        previewed = previewed_hashes(record)
+        return known_split if known_split.previewed or not all(previewed) else known_split.with_previewed(previewed)
     cache, skipped = SoundCache(preparation=record.preparation), {item.path for item in record.skipped}
     try:
         sounds = [cache.get(path) for path in record.file_paths if path not in skipped]

@@ -14,7 +14,7 @@ import soundfile
 import torch
 
 from distill.audio.decoding.mono_decoder import decode_sound
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.config.factory import make_config
 from distill.config.training import TrainingConfig
 from distill.errors import DistillError, LibraryError, ModelFileError, SoundError

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QDialog, QDialogButtonBox, Q
 from pytestqt.qtbot import QtBot
 
 from distill import paths
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.generation import new_sounds
 from distill.generation.generated_sound import GeneratedSound
 from distill.generation.history.kept_weights import kept_weights

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QPushB
 from pytestqt.qtbot import QtBot
 
 from distill import paths
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory, ListedSound
 from distill.generation.recipe import MAPPED, NEW, TRANSFORMED, Recipe
 from distill.gui.desktop import system_trash

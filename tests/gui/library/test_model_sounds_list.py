@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from distill import paths
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.generation import audition_samples
 from distill.generation.audition_samples import AuditionKind, AuditionSample, find_samples, tidy_samples
 from distill.gui.library.model_sounds_list import ModelSoundsList

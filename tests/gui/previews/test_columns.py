@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtCore import QRect, Qt
 from pytestqt.qtbot import QtBot
 
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.config.family_catalog import FAMILIES, family_info
 from distill.gui.previews.model import PreviewModel
 from distill.gui.previews.panel import PreviewPanel

@@ -8,7 +8,7 @@ import soundfile
 
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.audio.decoding.mono_decoder import SAMPLE_RATE
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.config.training import TrainingConfig
 from distill.runs.run_record import RunRecord
 from distill.training.data.known_split import KnownSplit, is_tested_by_known, split_of_chain, split_with

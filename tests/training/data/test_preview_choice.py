@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.config.training import TrainingConfig
 from distill.runs.run_record import RunRecord
-from distill.training.data.preview_choice import preview_sounds
+from distill.training.data.preview_choice import choose_previews, preview_sounds
 from tests.training.conftest import tone
 
 
@@ -46,3 +46,11 @@ def test_in_older_records_the_second_part_of_a_sound_is_trained_on(parts: list[C
 def test_sounds_that_are_gone_are_not_previewed(parts: list[CachedSound]) -> None:
     record = RunRecord(TrainingConfig(), [], preview_sounds=[Path("/gone.wav"), parts[3].source], preview_training=[1])
     assert preview_sounds(record, None, parts[::2], parts[1::2]) == [parts[0], parts[1]]
+
+
+def test_the_record_says_what_is_previewed_and_which_of_it_is_trained_on(parts: list[CachedSound]) -> None:
+    record = RunRecord(TrainingConfig(), [])
+    chosen = choose_previews(record, None, parts[::2], parts[1::2])
+    assert chosen == [parts[0], parts[1]]
+    assert record.preview_sounds == [parts[0].source, parts[1].source]
+    assert record.preview_training == [1]

@@ -200,7 +200,7 @@ def test_what_is_kept_of_each_sound_changes_no_correlation(tmp_path: Path, monke
     for one, other in itertools.combinations(range(len(sounds)), 2):
         expected = correlated(sounds[one], sounds[other])
         assert correlation.of(one, other) == pytest.approx(expected, rel=1e-9, abs=1e-9)
-    found = list(copies_in_split._candidates(sounds))
+    found = list(copies_in_split._copy_candidates(sounds))
     assert sorted(found) == sorted(set(found))
     joined = {(one, other) for one, other in found if correlated(sounds[one], sounds[other]) >= 0.9}
     groups = copy_groups_for_split(sounds)

@@ -27,11 +27,11 @@ def read_rows(file: Path, start: int, count: int) -> npt.NDArray[Any]:
         shape, dtype = _read_header(stored)
         if not shape:
             raise ValueError("the array has no rows")
-        found: npt.NDArray[Any] = np.empty((max(0, min(count, shape[0] - start)), *shape[1:]), dtype)
-        if found.size:
-            stored.seek(start * (found.nbytes // len(found)), os.SEEK_CUR)
-            _fill(stored, found)
-    return found
+        rows: npt.NDArray[Any] = np.empty((max(0, min(count, shape[0] - start)), *shape[1:]), dtype)
+        if rows.size:
+            stored.seek(start * (rows.nbytes // len(rows)), os.SEEK_CUR)
+            _fill(stored, rows)
+    return rows
 
 
 def _read_header(stored: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:

@@ -61,23 +61,23 @@ class HashIndex:
             key = rename_key(path)
             with self._lock:
                 self._load()
-                known = self._known.get(key)
-            if known is not None and os.access(path, os.R_OK):
-                return known
-            found = _hash_file(path, cancel_event)
+                known_hash = self._known.get(key)
+            if known_hash is not None and os.access(path, os.R_OK):
+                return known_hash
+            content_hash = _hash_file(path, cancel_event)
             settled = time.time_ns() - key[2] > _SETTLED_NS
             if settled and rename_key(path) == key:
-                self._remember(key, found)
+                self._remember(key, content_hash)
         except OSError as exc:
             raise UnreachableSoundError(link_reason(path, exc)) from exc
-        return found
+        return content_hash
 
     def remembered(self, path: Path) -> set[str]:
         """Return all hashes that are remembered for a path, whatever size and time of change the file had."""
         name = os.path.abspath(path)  # noqa: PTH100 - Path has no such call
         with self._lock:
             self._load()
-            return {found for key, found in self._known.items() if key[0] == name}
+            return {content_hash for key, content_hash in self._known.items() if key[0] == name}
 
     def _load(self) -> None:
         """Read the memory, once."""
@@ -90,11 +90,11 @@ class HashIndex:
             return
         for line in lines:
             with suppress(ValueError, TypeError):
-                name, size, mtime_ns, *ctime_ns, found = parse_json(line)
-                if isinstance(name, str) and isinstance(found, str) and len(found) == 40 and found.isalnum():
+                name, size, mtime_ns, *ctime_ns, digest = parse_json(line)
+                if isinstance(name, str) and isinstance(digest, str) and len(digest) == 40 and digest.isalnum():
                     # Lines of older versions have no second time: they are good for `remembered` only.
                     (changed,) = map(int, ctime_ns or [0])
-                    self._known[(name, int(size), int(mtime_ns), changed)] = found
+                    self._known[(name, int(size), int(mtime_ns), changed)] = digest
         if len(lines) > 4 * len(self._known) + 1000:
             self._rewrite()
 

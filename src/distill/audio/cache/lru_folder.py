@@ -145,14 +145,14 @@ class LruFolder:
 
     def _files(self) -> list[tuple[float, int, Path]]:
         """Return ``(last use, bytes, path)`` of all files."""
-        found = []
+        files = []
         with suppress(OSError), os.scandir(self.folder) as entries:
             for entry in entries:
                 with suppress(OSError):
                     if entry.is_file(follow_symlinks=False):
                         status = entry.stat(follow_symlinks=False)
-                        found.append((status.st_mtime, status.st_size, Path(entry.path)))
-        return found
+                        files.append((status.st_mtime, status.st_size, Path(entry.path)))
+        return files
 
     def _sweep(self, target: int, kept: Path) -> int:
         """Delete what was used longest ago until the folder holds ``target`` bytes; return the bytes freed.

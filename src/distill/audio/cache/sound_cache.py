@@ -61,10 +61,11 @@ _PARABOLAS = np.linalg.qr(np.vander(np.linspace(-1, 1, ENVELOPE_HOP), 3))[0].ast
 _SAMPLE = np.dtype("<f4")
 _BLOCK_BYTES = 1 << 22
 _RESTORES = 3  # times that deleted files are computed again before giving up
-_FOOTER_1 = struct.Struct("<8sQ")  # mark, number of samples
-_MARK_1 = b"DISTILL1"
-_FOOTER_2 = struct.Struct("<8sQQ")  # mark, number of samples, bytes of the facts; the envelope is as long as it must be
-_MARK_2 = b"DISTILL2"
+_SOUND_FOOTER_1 = struct.Struct("<8sQ")  # mark, number of samples
+_SOUND_MARK_1 = b"DISTILL1"
+# Mark, number of samples, bytes of the facts; the envelope is as long as it must be.
+_SOUND_FOOTER_2 = struct.Struct("<8sQQ")
+_SOUND_MARK_2 = b"DISTILL2"
 
 
 @dataclass(frozen=True)
@@ -151,9 +152,9 @@ class CachedSound:
         if start < 0 or count < 0:
             raise ValueError(f"start and count must not be negative, not {start} and {count}.")
         audio: FloatArray = np.zeros(count, _SAMPLE)
-        held = max(0, min(count, self.samples - start))
-        if held:
-            self._read_into((self.start + start) * _SAMPLE.itemsize, audio[:held])
+        cached_samples = max(0, min(count, self.samples - start))
+        if cached_samples:
+            self._read_into((self.start + start) * _SAMPLE.itemsize, audio[:cached_samples])
         return audio.astype(np.float32, copy=False)
 
     def envelope(self) -> FloatArray:
@@ -168,9 +169,9 @@ class CachedSound:
             return _envelope_of(self.read(0, self.samples))
         first = self.start // ENVELOPE_HOP
         count = -(-(self.start + self.samples) // ENVELOPE_HOP) - first
-        found: FloatArray = np.zeros(count, _SAMPLE)
-        self._read_into(self.total_samples * _SAMPLE.itemsize + first * _SAMPLE.itemsize, found)
-        return found.astype(np.float32, copy=False)
+        envelope: FloatArray = np.zeros(count, _SAMPLE)
+        self._read_into(self.total_samples * _SAMPLE.itemsize + first * _SAMPLE.itemsize, envelope)
+        return envelope.astype(np.float32, copy=False)
 
     def rows(self, key: str, make: Callable[[], npt.NDArray[Any]], start: int, count: int) -> npt.NDArray[Any]:
         """Return rows of an array that `derived` keeps, computed anew where it was deleted meanwhile, as a copy.
@@ -468,14 +469,14 @@ def _stored_entry(file: Path) -> _Entry | None:
     try:
         with file.open("rb") as stored:
             size = stored.seek(0, os.SEEK_END)
-            stored.seek(max(0, size - _FOOTER_2.size))
+            stored.seek(max(0, size - _SOUND_FOOTER_2.size))
             tail = stored.read()
-            if tail[-_FOOTER_1.size :].startswith(_MARK_1):
-                _, samples = _FOOTER_1.unpack(tail[-_FOOTER_1.size :])
-                return _Entry(samples) if size == samples * _SAMPLE.itemsize + _FOOTER_1.size else None
-            mark, samples, facts_bytes = _FOOTER_2.unpack(tail)
+            if tail[-_SOUND_FOOTER_1.size :].startswith(_SOUND_MARK_1):
+                _, samples = _SOUND_FOOTER_1.unpack(tail[-_SOUND_FOOTER_1.size :])
+                return _Entry(samples) if size == samples * _SAMPLE.itemsize + _SOUND_FOOTER_1.size else None
+            mark, samples, facts_bytes = _SOUND_FOOTER_2.unpack(tail)
             known = (samples + -(-samples // ENVELOPE_HOP)) * _SAMPLE.itemsize
-            if mark != _MARK_2 or size != known + facts_bytes + _FOOTER_2.size:
+            if mark != _SOUND_MARK_2 or size != known + facts_bytes + _SOUND_FOOTER_2.size:
                 return None
             stored.seek(known)
             facts = parse_json(stored.read(facts_bytes))
@@ -523,12 +524,12 @@ def _decode_into(
             digest.update(block.data)
             envelope.append(_envelope_of(block))
     if preparation == 1:
-        out.write(_FOOTER_1.pack(_MARK_1, samples))
+        out.write(_SOUND_FOOTER_1.pack(_SOUND_MARK_1, samples))
         return _Entry(samples)
     entry = _Entry(samples, digest.hexdigest(), note, " ".join(damage))
     facts = json.dumps({"audio_hash": entry.audio_hash, "note": note, "damage": entry.damage}).encode()
     out.write(np.concatenate(envelope).astype(_SAMPLE, copy=False).data)
-    out.write(facts + _FOOTER_2.pack(_MARK_2, samples, len(facts)))
+    out.write(facts + _SOUND_FOOTER_2.pack(_SOUND_MARK_2, samples, len(facts)))
     return entry
 
 

@@ -75,21 +75,21 @@ def measure_sound(path: Path, cancel_event: threading.Event | None = None) -> Ov
     stretches: list[npt.NDArray[np.float32]] = []
     peak, power, count = 0.0, 0.0, 0
     with open_sound(path) as sound:
-        known = sound.frames if sound.frames < ENDLESS else 0
-        hop = max(1, known // _FINE) if known else 256
-        rest = np.empty(0, np.float32)
+        stated_frames = sound.frames if sound.frames < ENDLESS else 0
+        hop = max(1, stated_frames // _FINE) if stated_frames else 256
+        mono_left = np.empty(0, np.float32)
         for block in read_blocks(sound, cancel_event):
             block = without_absurd(block)  # such a file will be left out; until then it is drawn as far as it goes
             peak = max(peak, float(block.max()), -float(block.min()))
             power += float(np.einsum("nc,nc->", block, block, dtype=np.float64))
             count += block.size
-            mono = np.concatenate([rest, np.einsum("nc->n", block) / np.float32(block.shape[1])])
+            mono = np.concatenate([mono_left, np.einsum("nc->n", block) / np.float32(block.shape[1])])
             whole = len(mono) // hop * hop
             if whole:
                 stretches.append(waveform_peaks(mono[:whole], whole // hop))
-            rest = mono[whole:]
-    if len(rest):
-        stretches.append(waveform_peaks(rest, 1))
+            mono_left = mono[whole:]
+    if len(mono_left):
+        stretches.append(waveform_peaks(mono_left, 1))
     return Overview(_reduced(stretches), _dbfs(peak), _dbfs(math.sqrt(power / max(count, 1))))
 
 
@@ -182,7 +182,7 @@ class OverviewStore:
     def _connected(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.file, timeout=2.0)
         try:
-            connection.execute("PRAGMA synchronous=OFF")  # what a power cut takes is computed anew
+            connection.execute("PRAGMA synchronous=OFF")  # overviews that a power cut takes are measured anew
             if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
                 connection.execute("DROP TABLE IF EXISTS overviews")
                 connection.execute(f"PRAGMA user_version={_VERSION}")

@@ -1,19 +1,36 @@
-"""Refuses sounds for what their header claims: an impossible format, or more sound than the file holds.
+"""Refuses sounds for their header: none, an impossible format, or more sound than the file holds.
 
 Every refusal is a `SoundError` whose message is the reason alone.
 """
 
-from distill.audio.decoding.libsndfile import ENDLESS
+from pathlib import Path
+
+from distill.audio.decoding.libsndfile import ENDLESS, Source
 from distill.audio.decoding.sound_reader import SoundReader, cut_off, is_short
 from distill.audio.decoding.streams.file_layout import Layout
 from distill.errors import SoundError
 
+#: libsndfile takes files of these names for raw telephone sound when they do not begin like one.
+_WITH_HEADER = (".au", ".snd")
 #: Sample rates and channels that a sound can have, and its length.
 _RATES = (1_000, 768_000)
 _MOST_CHANNELS = 256
 _LONGEST_HOURS = 24
 #: Nothing that libsndfile reads packs more than this many frames into a byte, not even digital silence in FLAC.
 _MOST_FRAMES_PER_BYTE = 8192
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a file that has no header by its name: nothing tells its format."""
+    if path.suffix.lower() == ".raw":
+        raise SoundError("is raw audio without a header: export it as WAV or FLAC")
+
+
+def check_has_header(path: Path, recording: Source) -> None:
+    """Close and refuse a recording that was opened as raw although files of its name begin with a header."""
+    if recording.format == "RAW" and path.suffix.lower() in _WITH_HEADER:
+        recording.close()
+        raise SoundError("not a sound file that can be read (its header is missing)")
 
 
 def check_header(sound: SoundReader, size: int) -> None:

@@ -44,8 +44,8 @@ def find_hum(audio: FloatArray, rate: int) -> tuple[float, float, float]:
     for hz in MAINS:
         weights = [blocks.weights(hz * n) for n in range(1, _HARMONICS + 1)]
         for drift in _DRIFTS:
-            found = [blocks.steady_part((hz + drift) * n, weight) for n, weight in enumerate(weights, 1)]
-            steady = [(abs(amplitude), excess) for amplitude, excess in found if excess > 0]
+            harmonics = [blocks.steady_part((hz + drift) * n, weight) for n, weight in enumerate(weights, 1)]
+            steady = [(abs(amplitude), excess) for amplitude, excess in harmonics if excess > 0]
             certainty = len(steady) + (max((excess for _, excess in steady), default=0.0) >= _CERTAIN)
             best = max(best, (float(certainty), sum(amplitude**2 for amplitude, _ in steady) + 1e-12, hz))
     return best[2], 10 * float(np.log10(best[1])), best[0]
@@ -135,9 +135,9 @@ class HumFilter:
             for drift in _DRIFTS
         }
         hz = self._hz + max(tried, key=lambda drift: tried[drift])
-        at = np.arange(len(audio)) / self._rate
+        seconds = np.arange(len(audio)) / self._rate
         for number in range(1, _REMOVED + 1):
             amplitude, excess = blocks.steady_part(hz * number, weights[number - 1])
             if excess > 0:
-                hum += (amplitude * np.exp(2j * np.pi * hz * number * at)).real
+                hum += (amplitude * np.exp(2j * np.pi * hz * number * seconds)).real
         return hum

@@ -33,9 +33,9 @@ _FADE_S = 0.005
 def _low_pass(rate: int) -> npt.NDArray[np.float64]:
     """Return the taps of the low-pass, an odd number (Kaiser's design formulas, Oppenheim and Schafer 7.6)."""
     half = int(np.ceil((_STOP_DB - 7.95) / (2.285 * 2 * np.pi * _TRANSITION_HZ / rate) / 2))
-    at = np.arange(-half, half + 1)
+    tap = np.arange(-half, half + 1)
     beta = 0.1102 * (_STOP_DB - 8.7)
-    taps = np.sinc(2 * CORNER_HZ / rate * at) * np.kaiser(2 * half + 1, beta)
+    taps = np.sinc(2 * CORNER_HZ / rate * tap) * np.kaiser(2 * half + 1, beta)
     return np.asarray(taps / taps.sum())
 
 

@@ -57,15 +57,15 @@ def refuse_absurd(block: FloatArray, done: int, rate: int, coding: str) -> None:
     """
     if not is_absurd(block):
         return
-    at = int((~(np.abs(block) <= _ABSURD)).any(axis=1).argmax())
-    level = float(np.abs(block[at]).max())
+    first_absurd = int((~(np.abs(block) <= _ABSURD)).any(axis=1).argmax())
+    level = float(np.abs(block[first_absurd]).max())
     if np.isfinite(level):
         what = f"samples far beyond full scale ({level:.0e} times as high)"
     elif coding == "DOUBLE" and not np.isnan(level):  # read as floats, which end at 3e38
         what = "samples that are infinite or far beyond full scale"
     else:
         what = "samples that are not numbers (NaN or infinite)"
-    raise SoundError(f"contains {what}, the first at {(done + at) / rate:.3f} s")
+    raise SoundError(f"contains {what}, the first at {(done + first_absurd) / rate:.3f} s")
 
 
 class MixLostError(SoundError):

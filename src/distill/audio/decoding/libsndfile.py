@@ -171,7 +171,8 @@ def _has_resource_fork(folder: Path, name: str) -> bool:
     It then takes every file whose format it tells last, such as MP3, for Sound Designer II.  The name of a view is
     empty, so that for a view it looks in the working directory.
     """
-    return (folder / f"._{name}").exists() or (folder / ".AppleDouble" / name).exists()
+    resource_forks = (folder / f"._{name}", folder / ".AppleDouble" / name)  # where libsndfile looks for them
+    return any(fork.exists() for fork in resource_forks)
 
 
 def _open_copy(view: ByteView) -> ForwardSoundFile:

@@ -13,7 +13,7 @@ from pathlib import Path
 import soundfile
 
 from distill.audio.decoding.access_errors import link_reason, os_reason
-from distill.audio.decoding.header_checks import check_header, check_whole
+from distill.audio.decoding.header_checks import check_has_header, check_header, check_suffix, check_whole
 from distill.audio.decoding.libsndfile import ENDLESS, FloatArray, Source, open_part
 from distill.audio.decoding.pyav import open_with_av
 from distill.audio.decoding.sound_reader import TOLERATED_SHARE, SoundReader
@@ -22,8 +22,6 @@ from distill.audio.decoding.streams.file_layout import Layout, find_layout
 from distill.audio.decoding.unreadable_codings import unreadable_coding
 from distill.errors import Cancelled, SoundError
 
-# libsndfile takes files of these names for raw telephone sound when they do not begin like one.
-_WITH_HEADER = (".au", ".snd")
 _UNRECOGNISED = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
 
 
@@ -50,14 +48,11 @@ def _regular_size(path: Path) -> int:
 
 def _open_first(path: Path, layout: Layout) -> Source:
     """Open the first recording of a file."""
-    if path.suffix.lower() == ".raw":
-        raise SoundError("is raw audio without a header: export it as WAV or FLAC")
+    check_suffix(path)
     try:
-        opened_part = open_part(path, layout.parts[0])
-        if opened_part.format == "RAW" and path.suffix.lower() in _WITH_HEADER:
-            opened_part.close()
-            raise SoundError("not a sound file that can be read (its header is missing)")
-        return opened_part
+        recording = open_part(path, layout.parts[0])
+        check_has_header(path, recording)
+        return recording
     except soundfile.LibsndfileError as exc:
         if layout.is_empty:
             raise SoundError("is empty (it holds no samples)") from exc

@@ -90,8 +90,8 @@ class SoundReader:
         self._parts = list(parts[:1])
         for part in parts[1:]:
             try:
-                with open_part(path, part) as sound:
-                    self.frames += round(sound.frames * self.samplerate / sound.samplerate)
+                with open_part(path, part) as recording:
+                    self.frames += round(recording.frames * self.samplerate / recording.samplerate)
             except soundfile.LibsndfileError:
                 self.lost_parts += 1
             else:
@@ -148,29 +148,30 @@ class SoundReader:
         assert sound is not None
         stated, channels = int(sound.frames), int(sound.channels)
         buffer: FloatArray = np.empty((max(256, _BLOCK_SAMPLES // channels), channels), np.float32)
-        done = spots = 0
+        done = damaged_spots = 0
         limit, failed_at = len(buffer), -1
         while True:
             try:
                 # No more than is stated: behind the last frame the decoder may stumble over padding.
                 block = sound.read(out=buffer[: max(1, min(limit, stated - done))], always_2d=True)
             except soundfile.LibsndfileError as exc:
-                spots += 1
+                damaged_spots += 1
                 # A failed read loses all that it had decoded, so what is near the damage is read frame by frame.
-                found = None
-                if self.format == "FLAC" and stated < ENDLESS and spots <= _MOST_DAMAGED_SPOTS:
-                    found = self._behind_damage(part, done, stated, is_stuck=done == failed_at)
-                if found is None and done >= stated - 1 - self.lost_frames:  # what follows the last frame is no sound
+                resumed = None
+                if self.format == "FLAC" and stated < ENDLESS and damaged_spots <= _MOST_DAMAGED_SPOTS:
+                    resumed = self._behind_damage(part, done, stated, is_stuck=done == failed_at)
+                # What follows the last frame is no sound.
+                if resumed is None and done >= stated - 1 - self.lost_frames:
                     return
-                if found is None or found.lost + self.lost_frames > _MOST_LOST * stated:
+                if resumed is None or resumed.lost + self.lost_frames > _MOST_LOST * stated:
                     raise self._broken_off(done, stated) from exc
                 self.close()
-                self._open = sound = found.sound
-                buffer = np.empty((found.block_size, channels), np.float32)
-                limit, failed_at = found.left, done
-                self.lost_frames += found.lost
-                yield from _silence(found.lost, channels)
-                done += found.lost
+                self._open = sound = resumed.sound
+                buffer = np.empty((resumed.block_size, channels), np.float32)
+                limit, failed_at = resumed.left, done
+                self.lost_frames += resumed.lost
+                yield from _silence(resumed.lost, channels)
+                done += resumed.lost
                 continue
             self._check_disk(sound)
             if len(block) == 0:
@@ -202,25 +203,25 @@ class SoundReader:
             head = flac_start(view, 0)
             if head is None:
                 return None
-            at, size = head.frames_at, max(16, head.block_size)
+            frame_at, size = head.frames_at, max(16, head.block_size)
             for _ in range(_MOST_DAMAGED_SPOTS):
-                found = next_frame(view, at, done + 1 if is_stuck else done - size + 1, size)
-                if found is None:
+                whole_frame = next_frame(view, frame_at, done + 1 if is_stuck else done - size + 1, size)
+                if whole_frame is None:
                     return None
-                at, sample = found
-                rest = (*part_of(segments, 0, head.frames_at), *part_of(segments, at, view.size))
-                with open_part(self.path, rest) as sound:
+                frame_at, sample = whole_frame
+                behind_damage = (*part_of(segments, 0, head.frames_at), *part_of(segments, frame_at, view.size))
+                with open_part(self.path, behind_damage) as sound:
                     frame: FloatArray = np.empty((size, sound.channels), np.float32)
                     try:
                         decoded = len(sound.read(out=frame[: max(1, stated - sample)], always_2d=True))
                     except soundfile.LibsndfileError:
                         decoded = 0
                 if decoded:
-                    sound = open_part(self.path, rest)
+                    sound = open_part(self.path, behind_damage)
                     if sample < done:
                         sound.read(out=frame[: done - sample], always_2d=True)
                     return _Continuation(sound, max(0, sample - done), size, size - max(0, done - sample))
-                at += 1
+                frame_at += 1
         return None
 
     def _broken_off(self, done: int, stated: int) -> SoundError:

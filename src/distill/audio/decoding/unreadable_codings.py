@@ -155,10 +155,10 @@ def _mp4_coding(path: Path, start: int, end: int) -> str | None:
         for low in {start, max(start, end - scanned)}:  # the description lies at the beginning or at the end
             file.seek(low)
             data = file.read(min(scanned, end - low))
-            at = data.find(b"stsd")
-            while at >= 0:
-                code = data[at + 16 : at + 20]
+            description_at = data.find(b"stsd")
+            while description_at >= 0:
+                code = data[description_at + 16 : description_at + 20]
                 if code in _MP4_CODINGS:
                     return _MP4_CODINGS[code]
-                at = data.find(b"stsd", at + 4)
+                description_at = data.find(b"stsd", description_at + 4)
     return None

@@ -22,7 +22,7 @@ from distill.audio.demo.synth import (
     position,
     time_axis,
 )
-from distill.audio.wav_writer import write_wav
+from distill.audio.export import write_wav
 from distill.errors import SoundError
 
 Random = np.random.Generator

@@ -108,19 +108,19 @@ def divide(channels: FloatArray, kind: int) -> tuple[FloatArray, FloatArray]:
 
 def _second_stream(blocks: Iterable[FloatArray], image: StereoImage) -> Iterator[tuple[FloatArray, FloatArray]]:
     """Yield parts of the sound with their second signal."""
-    held: FloatArray = np.zeros(_EDGE, np.float32)  # begins `lead` samples before the part that comes next
+    base: FloatArray = np.zeros(_EDGE, np.float32)  # begins `lead` samples before the part that comes next
     begin, lead, shares = 0, _EDGE, image.shares()
     for block in blocks:
-        held = np.concatenate([held, block])
-        while len(held) >= lead + _BLOCK + _MARGIN:
-            yield _part(held[: lead + _BLOCK + _MARGIN], lead, begin, _BLOCK, shares)
-            held, begin, lead = held[lead + _BLOCK - _MARGIN :], begin + _BLOCK, _MARGIN
-    left = len(held) - lead
-    held = np.pad(held, (0, _EDGE + -left % HOP))
+        base = np.concatenate([base, block])
+        while len(base) >= lead + _BLOCK + _MARGIN:
+            yield _part(base[: lead + _BLOCK + _MARGIN], lead, begin, _BLOCK, shares)
+            base, begin, lead = base[lead + _BLOCK - _MARGIN :], begin + _BLOCK, _MARGIN
+    left = len(base) - lead
+    base = np.pad(base, (0, _EDGE + -left % HOP))
     while left > 0:
         count = min(_BLOCK, left)
-        yield _part(held[: lead + _BLOCK + _MARGIN], lead, begin, count, shares)
-        held, begin, left, lead = held[lead + count - _MARGIN :], begin + count, left - count, _MARGIN
+        yield _part(base[: lead + _BLOCK + _MARGIN], lead, begin, count, shares)
+        base, begin, left, lead = base[lead + count - _MARGIN :], begin + count, left - count, _MARGIN
 
 
 def _part(line: FloatArray, lead: int, begin: int, count: int, shares: Shares) -> tuple[FloatArray, FloatArray]:
@@ -142,11 +142,11 @@ def _part(line: FloatArray, lead: int, begin: int, count: int, shares: Shares) -
 
 def _frame_values(values: FloatArray, first: int, count: int) -> FloatArray:
     """Return an image's values ``[columns, BANDS]`` at frames ``[count, BANDS]``."""
-    at = ((first + np.arange(count)) / COLUMN_FRAMES).clip(0, len(values) - 1)
-    low = np.floor(at).astype(int)
-    high, share = np.minimum(low + 1, len(values) - 1), (at - low).astype(np.float32)[:, None]
-    found: FloatArray = values[low] + share * (values[high] - values[low])
-    return found
+    column = ((first + np.arange(count)) / COLUMN_FRAMES).clip(0, len(values) - 1)
+    low = np.floor(column).astype(int)
+    high, share = np.minimum(low + 1, len(values) - 1), (column - low).astype(np.float32)[:, None]
+    frame_values: FloatArray = values[low] + share * (values[high] - values[low])
+    return frame_values
 
 
 def _scattered(line: FloatArray) -> FloatArray:
@@ -160,8 +160,8 @@ def _unlike(spectra: ComplexArray, copy: ComplexArray) -> ComplexArray:
     power = _smooth(band_sums(spectra.real**2 + spectra.imag**2))
     common = _smooth(band_sums((copy * spectra.conj()).real)) / (power + _TINY)
     freed: ComplexArray = copy - spectra * common[:, BAND_OF_BIN]
-    own = _smooth(band_sums(freed.real**2 + freed.imag**2))
-    freed *= np.minimum(np.sqrt(power / (own + _TINY)), _MOST_GAIN)[:, BAND_OF_BIN]
+    freed_power = _smooth(band_sums(freed.real**2 + freed.imag**2))
+    freed *= np.minimum(np.sqrt(power / (freed_power + _TINY)), _MOST_GAIN)[:, BAND_OF_BIN]
     return freed
 
 
@@ -230,17 +230,17 @@ def widen_stream(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
 def _even_blocks(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
     """Yield blocks of `_WIDE_BLOCK` samples, the last one shorter: the result does not depend on how a sound comes."""
     waiting: list[FloatArray] = []
-    found = 0
+    waiting_samples = 0
     for block in blocks:
         waiting.append(block)
-        found += len(block)
-        if found >= _WIDE_BLOCK:
+        waiting_samples += len(block)
+        if waiting_samples >= _WIDE_BLOCK:
             whole = np.concatenate(waiting)
-            end = found // _WIDE_BLOCK * _WIDE_BLOCK
+            end = waiting_samples // _WIDE_BLOCK * _WIDE_BLOCK
             for start in range(0, end, _WIDE_BLOCK):
                 yield whole[start : start + _WIDE_BLOCK]
-            waiting, found = [whole[end:]], found - end
-    if found:
+            waiting, waiting_samples = [whole[end:]], waiting_samples - end
+    if waiting_samples:
         yield np.concatenate(waiting)
 
 

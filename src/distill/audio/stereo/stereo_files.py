@@ -161,11 +161,11 @@ def image_of_sound(sound: CachedSound, stereo: bool = True, cancel_event: thread
             image = replace(pair, level=image.level)
         return np.stack([image.balance, image.likeness, image.level], axis=1).astype(np.float16)
 
-    stored = whole.derived(f"{'stereo' if stereo else 'mono'} image {_VERSION}", measure)
-    values = read_derived(stored, 0, columns_of(whole.samples)).astype(np.float32)
-    if values.shape != (columns_of(whole.samples), 3, BANDS):
+    image_file = whole.derived(f"{'stereo' if stereo else 'mono'} image {_VERSION}", measure)
+    stereo_columns = read_derived(image_file, 0, columns_of(whole.samples)).astype(np.float32)
+    if stereo_columns.shape != (columns_of(whole.samples), 3, BANDS):
         raise SoundError("its stereo image in the cache is damaged")
-    balance, likeness, level = np.ascontiguousarray(values.transpose(1, 0, 2))
+    balance, likeness, level = np.ascontiguousarray(stereo_columns.transpose(1, 0, 2))
     image = StereoImage(balance, likeness, level).held()
     return image if sound is whole else image.part(sound.start, sound.samples)
 

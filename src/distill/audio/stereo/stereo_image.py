@@ -96,8 +96,8 @@ class StereoImage:
         heard = self.level > self.level.max() - _HEARD_DB
         weight = np.where(heard, 10 ** (self.level / 10), 0.0)
         total = max(float(weight.sum()), 1e-30)
-        at = np.arange(len(self))[:, None]
-        last = np.maximum.accumulate(np.where(heard, at, -1), axis=0)
+        column = np.arange(len(self))[:, None]
+        last = np.maximum.accumulate(np.where(heard, column, -1), axis=0)
         first = np.where(heard.any(0), heard.argmax(0), -1)
         source = np.where(last >= 0, last, first)
 
@@ -114,9 +114,9 @@ class StereoImage:
         return self._at(places)
 
     def _at(self, places: npt.NDArray[np.float64]) -> "StereoImage":
-        at = places.clip(0, len(self) - 1)
-        low = np.floor(at).astype(int)
-        high, share = np.minimum(low + 1, len(self) - 1), (at - low).astype(np.float32)[:, None]
+        position = places.clip(0, len(self) - 1)
+        low = np.floor(position).astype(int)
+        high, share = np.minimum(low + 1, len(self) - 1), (position - low).astype(np.float32)[:, None]
         balance, likeness, level = (v[low] + share * (v[high] - v[low]) for v in self._values)
         return StereoImage(balance, likeness, level, self.base)
 

@@ -54,9 +54,9 @@ class StepResult:
     weights: Mapping[str, float]
     detail: Any
 
-    def event(self, kind: Callable[..., E], **own: Any) -> E:
-        """Return an event of the type ``kind``: the shared values, and the family's ``own``."""
-        return _event(self, ("terms", "weights", "detail"), kind, own)
+    def event(self, kind: Callable[..., E], **family_values: Any) -> E:
+        """Return an event of the type ``kind``: the shared values, and the ``family_values``."""
+        return _family_event(self, ("terms", "weights", "detail"), kind, family_values)
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,16 @@ class EpochResult:
     new_sound_distance: float | None = None
     closing_seconds: float = 0.0
 
-    def event(self, kind: Callable[..., E], **own: Any) -> E:
-        """Return an event of the type ``kind``: the shared values, and the family's ``own``."""
-        return _event(self, ("val_terms", "figures"), kind, own)
+    def event(self, kind: Callable[..., E], **family_values: Any) -> E:
+        """Return an event of the type ``kind``: the shared values, and the ``family_values``."""
+        return _family_event(self, ("val_terms", "figures"), kind, family_values)
 
 
-def _event(result: object, inner: Sequence[str], kind: Callable[..., E], own: Mapping[str, Any]) -> E:
-    return kind(**{name: value for name, value in vars(result).items() if name not in inner}, **own)
+def _family_event(
+    result: object, only_for_family: Sequence[str], kind: Callable[..., E], family_values: Mapping[str, Any]
+) -> E:
+    shared = {name: value for name, value in vars(result).items() if name not in only_for_family}
+    return kind(**shared, **family_values)
 
 
 class ModelFamily(Protocol):

@@ -80,8 +80,8 @@ class LatentMap:
     def nearest(self, x: float, y: float, count: int = _NEIGHBOURS) -> tuple[Tensor, Tensor]:
         """Return the numbers of the chunks nearest to a position, and their distances, nearest first."""
         distance = (self.positions - torch.tensor([x, y])).square().sum(1).sqrt()
-        found = distance.topk(min(count, len(self)), largest=False)
-        return found.indices, found.values
+        nearest_chunks = distance.topk(min(count, len(self)), largest=False)
+        return nearest_chunks.indices, nearest_chunks.values
 
     def point_at(self, x: float, y: float) -> tuple[Tensor, float]:
         """Return the point ``[P]`` at a position, and the length of its sound in seconds.
@@ -90,11 +90,11 @@ class LatentMap:
         point.  A mean of points lies nearer to the middle of all than they do; it is brought out to their distance.
         """
         rows, weight = self._mixed(x, y)
-        chosen = self.scores[rows]
-        middle = self.scores.mean(0)
-        mixed = weight @ (chosen - middle)
-        wanted = weight @ (chosen - middle).norm(dim=1)
-        mixed = middle + mixed * (wanted / mixed.norm().clamp_min(1e-6)).clamp_max(3.0)
+        mixed_scores = self.scores[rows]
+        mean_scores = self.scores.mean(0)
+        mixed = weight @ (mixed_scores - mean_scores)
+        mean_norm = weight @ (mixed_scores - mean_scores).norm(dim=1)
+        mixed = mean_scores + mixed * (mean_norm / mixed.norm().clamp_min(1e-6)).clamp_max(3.0)
         return self._restored(mixed[None])[0], float(weight @ self.seconds[rows])
 
     def loudness_at(self, x: float, y: float) -> float:

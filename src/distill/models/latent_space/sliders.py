@@ -162,11 +162,11 @@ def _change(jacobian: Tensor, covariance: Tensor, which: Tensor) -> Tensor:
     is_factor = covariance.shape[0] < covariance.shape[1]
     along = (jacobian @ covariance.T) @ covariance if is_factor else jacobian @ covariance
     response = along @ jacobian.transpose(1, 2)
-    own = response.diagonal(dim1=1, dim2=2).mean(1)[:, None, None]
+    mean_response = response.diagonal(dim1=1, dim2=2).mean(1)[:, None, None]
     identity = torch.eye(jacobian.shape[1], device=jacobian.device)
-    damped = response + _DAMPING * own * identity
-    wanted = identity[which][..., None]
-    change: Tensor = (along.transpose(1, 2) @ torch.linalg.solve(damped.cpu(), wanted.cpu()).to(along))[..., 0]
+    damped = response + _DAMPING * mean_response * identity
+    wanted_change = identity[which][..., None]
+    change: Tensor = (along.transpose(1, 2) @ torch.linalg.solve(damped.cpu(), wanted_change.cpu()).to(along))[..., 0]
     return change
 
 
@@ -189,17 +189,17 @@ def fit_analysis(family: ModelFamily, network: nn.Module, chunks: DecodedChunks)
     covariance = _covariance(centred)
     new = points.mean(0) + _gaussian(centred)
     paths, mean_directions = _paths(family, network, new, spread, covariance)
-    found, means = [], []
+    directions, means = [], []
     for which, (name, text) in enumerate(DESCRIPTORS.items()):
         strength, cross_talk = _measure(paths[which], which)
         if strength >= LEAST_STRENGTH and cross_talk < MOST_CROSS_TALK:
-            found.append(Direction(name, text, strength, cross_talk))
+            directions.append(Direction(name, text, strength, cross_talk))
             means.append(mean_directions[which])
-    if not found:
+    if not directions:
         return None
     if covariance.shape[0] < covariance.shape[1]:
         covariance = covariance.half()  # exact, see `_covariance`
-    return LatentAnalysis(tuple(found), spread.cpu(), covariance.cpu(), torch.stack(means).cpu())
+    return LatentAnalysis(tuple(directions), spread.cpu(), covariance.cpu(), torch.stack(means).cpu())
 
 
 def _covariance(centred: Tensor) -> Tensor:

@@ -87,26 +87,33 @@ class WindowTable:
         ``used`` ``[N]`` says which rows there are to draw.
         """
         sounds, first = self.sounds.cpu(), self.offset.cpu() == 0
-        there = torch.ones_like(first) if used is None else used
+        drawable = torch.ones_like(first) if used is None else used
         count = int(sounds.max()) + 1
-        firsts, later = (torch.bincount(sounds[kind & there], minlength=count)[sounds] for kind in (first, ~first))
+        firsts, later = (torch.bincount(sounds[kind & drawable], minlength=count)[sounds] for kind in (first, ~first))
         share = torch.where(firsts == 0, 0.0, torch.where(later == 0, 1.0, _FIRST_SHARE)).double()
         weight = torch.where(first, share / firsts.clamp_min(1), (1 - share) / later.clamp_min(1))
-        weight = torch.where(there, weight, 0.0)
+        weight = torch.where(drawable, weight, 0.0)
         return weight if self.counts is None else weight * self.counts.to(weight)
 
     def only(self, used: Tensor) -> "WindowTable":
         """Return the rows that ``used`` ``[N]`` names, without what lies before them."""
-        at = used.nonzero().flatten().to(self.points.device)
+        used_rows = used.nonzero().flatten().to(self.points.device)
         return WindowTable(
-            points=self.points[at],
-            variance=None if self.variance is None else self.variance[at],
-            sounds=self.sounds[at],
-            previous=torch.full_like(at, -1),
-            total=self.total[at],
-            offset=self.offset[at],
-            counts=None if self.counts is None else self.counts[at.cpu()],
+            points=self.points[used_rows],
+            variance=None if self.variance is None else self.variance[used_rows],
+            sounds=self.sounds[used_rows],
+            previous=torch.full_like(used_rows, -1),
+            total=self.total[used_rows],
+            offset=self.offset[used_rows],
+            counts=None if self.counts is None else self.counts[used_rows.cpu()],
         )
+
+
+def prior_entry(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a prior's state as a model file holds it: weights in half precision, statistics in full."""
+    half_precision = ("flow.enter.", "flow.blocks.", "flow.leave.", "axes")
+    on_cpu = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+    return {key: value.half() if key.startswith(half_precision) else value for key, value in on_cpu.items()}
 
 
 def anchor_count(sounds: int) -> int:
@@ -242,9 +249,9 @@ class WindowPrior(nn.Module):
         The first row of each sound must be of the sound itself, not of a variant.
         """
         self.flow.fit(table.points, table.variance, table.weights())
-        _, at = torch.unique(table.sounds, return_inverse=True)
-        beginnings = torch.full((int(at.max()) + 1,), len(at), dtype=torch.long, device=at.device)
-        beginnings.scatter_reduce_(0, at, torch.arange(len(at), device=at.device), "amin")
+        _, sounds = torch.unique(table.sounds, return_inverse=True)
+        beginnings = torch.full((int(sounds.max()) + 1,), len(sounds), dtype=torch.long, device=sounds.device)
+        beginnings.scatter_reduce_(0, sounds, torch.arange(len(sounds), device=sounds.device), "amin")
         totals = table.total[beginnings].cpu().double()
         ranks = torch.linspace(0, 1, _QUANTILES, dtype=torch.double)
         if table.counts is None:
@@ -274,20 +281,22 @@ class WindowPrior(nn.Module):
             return found if table.variance is None else found + table.variance[at].sqrt() * noise(*found.shape)
 
         rows = rows.to(table.points.device)
-        before = table.previous[rows]
-        shown = torch.rand(len(rows), generator=generator).to(table.points) >= _PREVIOUS_DROPOUT
-        has = (before >= 0) & shown
+        previous = table.previous[rows]
+        is_previous_shown = torch.rand(len(rows), generator=generator).to(table.points) >= _PREVIOUS_DROPOUT
+        has_previous = (previous >= 0) & is_previous_shown
         total = table.total[rows] * torch.exp(_LENGTH_JITTER * noise(len(rows)))
         offset = table.offset[rows]
-        condition = self._condition(drawn(before.clamp_min(0)), has, torch.maximum(total, offset + _SHORTEST), offset)
+        condition = self._condition(
+            drawn(previous.clamp_min(0)), has_previous, torch.maximum(total, offset + _SHORTEST), offset
+        )
         return self.flow.loss(drawn(rows), condition, generator)
 
     def _condition(self, previous: Tensor, has_previous: Tensor, total: Tensor, offset: Tensor) -> Tensor:
         """Return conditions ``[B, K + 4]``; lengths ``[B]`` are in windows."""
         has = has_previous.to(previous)[:, None]
         left = (total - offset)[:, None]
-        size = total.clamp(_SHORTEST, 32.0).log()[:, None]
-        return torch.cat([self.flow.whiten(previous) * has, has, size, left.clamp(0, 1), (left - 1).clamp(0, 1)], 1)
+        length = total.clamp(_SHORTEST, 32.0).log()[:, None]
+        return torch.cat([self.flow.whiten(previous) * has, has, length, left.clamp(0, 1), (left - 1).clamp(0, 1)], 1)
 
     def condition(self, previous: Tensor | None, total: Tensor, offset: float) -> Tensor:
         """Return the condition ``[B, K + 4]`` of windows.

@@ -82,30 +82,30 @@ class ImageStore(nn.Module):
     def image_for(self, mono: FloatArray) -> StereoImage:
         """Return the image that a new sound ``[N]`` gets."""
         levels = heard_levels(levels_of(mono))
-        distance = np.square(self._beginnings - _beginning(levels)).mean(1)
-        image, stored = self._sounds[int(distance.argmin())]
-        at = followed(levels, stored, image)
-        return StereoImage(image.balance[at], image.likeness[at], levels)
+        level_difference = np.square(self._stored_beginnings - _beginning(levels)).mean(1)
+        image, stored_levels = self._stored_images[int(level_difference.argmin())]
+        columns = followed(levels, stored_levels, image)
+        return StereoImage(image.balance[columns], image.likeness[columns], levels)
 
     @cached_property
-    def _sounds(self) -> list[tuple[StereoImage, FloatArray]]:
+    def _stored_images(self) -> list[tuple[StereoImage, FloatArray]]:
         """Images of the stored sounds, and the levels that they are compared by."""
         owner = self.owner.cpu().numpy()
         first = np.flatnonzero(np.diff(owner, prepend=owner[0] - 1))
         values = self.columns.cpu().numpy().astype(np.float32)
-        found = []
+        images = []
         for part in np.split(values, first[1:]):
             level = part[:, 2] * np.float32(_LEVEL_STEP_DB)
             image = StereoImage(
                 part[:, 0] * np.float32(MOST_BALANCE / _LEVELS), part[:, 1] / np.float32(_LEVELS), level
             )
-            found.append((image, heard_levels(level)))
-        return found
+            images.append((image, heard_levels(level)))
+        return images
 
     @cached_property
-    def _beginnings(self) -> FloatArray:
+    def _stored_beginnings(self) -> FloatArray:
         """Beginnings of the stored sounds, ``[sounds, numbers]``."""
-        return np.stack([_beginning(levels) for _, levels in self._sounds])
+        return np.stack([_beginning(levels) for _, levels in self._stored_images])
 
 
 def _to_levels(image: StereoImage) -> tuple[Any, Any, Any]:

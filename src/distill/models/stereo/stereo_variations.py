@@ -48,20 +48,20 @@ def morph(synth: Synthesizer, first: Tensor, second: Tensor, steps: int) -> Iter
 
     The image goes the same way as the sound, and the peak of the channels too; see `variations.morph_steps`.
     """
-    given = [source_of(waveform) for waveform in (first, second)]
-    if given == [None, None]:
+    stereo_sources = [source_of(waveform) for waveform in (first, second)]
+    if stereo_sources == [None, None]:
         for _, sound in variations.morph_steps(synth, first, second, steps):
             yield sound
         return
     ends = [
         _mono_source(waveform) if source is None else source
-        for source, waveform in zip(given, (first, second), strict=True)
+        for source, waveform in zip(stereo_sources, (first, second), strict=True)
     ]
     peaks = _peak(first), _peak(second)
     for share, sound in variations.morph_steps(synth, _base(ends[0]), _base(ends[1]), steps):
-        image = ends[0].image.towards(ends[1].image, share)
+        stereo_image = ends[0].image.towards(ends[1].image, share)
         mono = _array(sound)
-        channels = _tensor(np.stack(join(mono, second_signal(mono, image), image.base)))
+        channels = _tensor(np.stack(join(mono, second_signal(mono, stereo_image), stereo_image.base)))
         yield _at_peak(channels, peaks[0] ** (1 - share) * peaks[1] ** share)
 
 
@@ -125,10 +125,10 @@ class StereoSource:
             top, first = float(self.image.level.max()), max(0, own - _MOST_FOLLOWED)
             end = self.image.part(first * COLUMN, (own - 1 - first) * COLUMN)
             path = followed(heard_levels(levels[own:], top), heard_levels(end.level, top), end, begins_at=len(end) - 1)
-            at = np.concatenate([np.arange(own), first + path])
+            source = np.concatenate([np.arange(own), first + path])
         else:
-            at = np.arange(columns)
-        image = StereoImage(self.image.balance[at], self.image.likeness[at], levels, self.image.base)
+            source = np.arange(columns)
+        image = StereoImage(self.image.balance[source], self.image.likeness[source], levels, self.image.base)
         generated = second_signal(mono, image)[samples:]
         if samples > 1 and len(generated) >= _STEP:
             ramp = np.linspace(1, 0, _STEP, dtype=np.float32)

@@ -219,14 +219,14 @@ def _best_joint(candidates: Tensor, guide: Tensor, guided: Tensor) -> int:
     """Return which of the candidates ``[M, C, F, T]`` is most like the guide ``[C, F, T]`` where that is known."""
     if not bool(guided.any()):
         return 0
-    known = guide[..., guided].expand(len(candidates), -1, -1, -1)
-    return int(audible_difference(known, candidates[..., guided]).argmin())
+    guide_frames = guide[..., guided].expand(len(candidates), -1, -1, -1)
+    return int(audible_difference(guide_frames, candidates[..., guided]).argmin())
 
 
 def _joined(source: Tensor, new: Tensor, is_open: Tensor) -> Tensor:
     """Return features: the source's where nothing is open, and new ones that take over its colour at the joints."""
-    at = is_open.nonzero().flatten()
-    first, last = int(at[0]), int(at[-1]) + 1
+    open_frames = is_open.nonzero().flatten()
+    first, last = int(open_frames[0]), int(open_frames[-1]) + 1
     frames = source.shape[-1]
     fade = min(_JOINT_FRAMES, max(1, (last - first) // 2))
     ramp = torch.cos((torch.arange(fade) + 0.5) / fade * (torch.pi / 2)).square()

@@ -53,18 +53,18 @@ def stream_of_features(
     report = on_share or (lambda share: None)
     geometry = family.spectrogram_config
     margin, fade = (round(seconds * geometry.sample_rate) for seconds in (_MARGIN_S, _FADE_S))
-    held = torch.zeros(0)  # what the next segment may change, and where in the sound it begins
+    open_end = torch.zeros(0)  # what the next segment may change, and where in the sound it begins
     position = 0
-    for start, wave in _segments(family, parts, total, samples, report):
+    for start, segment in _segments(family, parts, total, samples, report):
         if start == 0:
-            held = wave
+            open_end = segment
             continue
-        begin = start + margin - position
-        before, after = held[begin : begin + fade], wave[margin : margin + fade]
-        mixed, sign = crossfade(before, after)
-        yield torch.cat([held[:begin], mixed])
-        held, position = sign * wave[margin + fade :], position + begin + fade
-    yield torch.nn.functional.pad(held, (0, samples - position - len(held)))
+        fade_begin = start + margin - position
+        leaving, entering = open_end[fade_begin : fade_begin + fade], segment[margin : margin + fade]
+        faded, sign = crossfade(leaving, entering)
+        yield torch.cat([open_end[:fade_begin], faded])
+        open_end, position = sign * segment[margin + fade :], position + fade_begin + fade
+    yield torch.nn.functional.pad(open_end, (0, samples - position - len(open_end)))
 
 
 def _segments(

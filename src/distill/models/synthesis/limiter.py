@@ -32,8 +32,8 @@ def limited(sound: Tensor, part: tuple[int, int], ceiling: float, rate: int) -> 
     # The mean of what is lowest around each sample is smooth, and nowhere higher than what is needed.
     lowest = -max_pool1d(-pad(needed, (2 * reach, 2 * reach), value=1.0), 2 * reach + 1, 1)
     gain = avg_pool1d(lowest, 2 * reach + 1, 1)[0, 0]
-    at = torch.arange(len(gain))
-    gain = 1 - (1 - gain) * (torch.minimum(at, at.flip(0)) / onset).clamp_max(1.0)
+    position = torch.arange(len(gain))
+    gain = 1 - (1 - gain) * (torch.minimum(position, position.flip(0)) / onset).clamp_max(1.0)
     result = sound.clone()
     result[:, part[0] : part[1]] = (inside * gain).clamp(-ceiling, ceiling)
     return result

@@ -32,11 +32,11 @@ def draw_colours(count: int, bands: int, spread_db: float, generator: torch.Gene
         On the CPU.
     """
     frequencies = math.pi * torch.arange(1, _COSINES + 1)
-    weight = torch.exp(-((frequencies * _COLOUR_BREADTH) ** 2) / 4)
-    weight = weight * (spread_db / 20) / (weight.square().sum() / 2).sqrt()
+    cosine_spread = torch.exp(-((frequencies * _COLOUR_BREADTH) ** 2) / 4)
+    cosine_spread = cosine_spread * (spread_db / 20) / (cosine_spread.square().sum() / 2).sqrt()
     position = (torch.arange(bands) + 0.5) / bands
-    drawn = torch.randn(count, _COSINES, generator=generator) * weight
-    return drawn @ torch.cos(frequencies[:, None] * position)
+    cosine_weights = torch.randn(count, _COSINES, generator=generator) * cosine_spread
+    return cosine_weights @ torch.cos(frequencies[:, None] * position)
 
 
 def coloured(features: Tensor, colour: Tensor, floor: float) -> Tensor:

@@ -174,16 +174,16 @@ class Synthesizer:
         if self.detail is None:
             return features
         share = 1.0 if amount is None else amount
-        given = features[None].to(self.device)
-        return self.detail.add(given, share, evenness=EVENNESS, spare_main=spares_main)[0].cpu()
+        batch = features[None].to(self.device)
+        return self.detail.add(batch, share, evenness=EVENNESS, spare_main=spares_main)[0].cpu()
 
     def training_sound_of(self, windows: Tensor) -> int:
         """Return the number of the training sound that decoded windows ``[K, C, F, frames]`` are of, or -1."""
         if self.detail is None:
             return -1
         owners = self.detail.owners_of(windows.to(self.device))
-        found = owners[owners >= 0]
-        return int(found.mode().values) if len(found) else -1
+        known_owners = owners[owners >= 0]
+        return int(known_owners.mode().values) if len(known_owners) else -1
 
     def frames_of(self, samples: int) -> int:
         """Return the frames of a sound."""
@@ -365,9 +365,9 @@ class Synthesizer:
             again = prior.begin(
                 lengths[copies], None if near_to is None else near_to[copies], generator, temperature, freedom
             )
-            found = self._distance(again)
-            better = found > distance[copies]
-            drawn[copies[better]], distance[copies[better]] = again[better], found[better]
+            new_distance = self._distance(again)
+            better = new_distance > distance[copies]
+            drawn[copies[better]], distance[copies[better]] = again[better], new_distance[better]
         return drawn
 
     def _distance(self, drawn: Tensor) -> Tensor:

@@ -155,13 +155,13 @@ def _noise_levels(synth: Synthesizer, prior: WindowPrior, source: Source, streng
         return torch.full((len(noise),), strength)
     measured = replace(source, points=source.points[:_MEASURED_WINDOWS])
     windows = source.windows[:_MEASURED_WINDOWS]
-    found = []
+    distances_by_level = []
     for level in _LEVELS:
         points = _renewed(prior, synth, measured, torch.full((len(noise),), level), noise, _MEASURING_STEPS)
         decoded = synth.decoded(points.flatten(0, 1))
         decoded = decoded.view(*points.shape[:2], *decoded.shape[1:])
-        found.append(audible_difference(windows.expand_as(decoded), decoded).mean(1))
-    distances = torch.stack(found).cummax(0).values
+        distances_by_level.append(audible_difference(windows.expand_as(decoded), decoded).mean(1))
+    distances = torch.stack(distances_by_level).cummax(0).values
     levels = []
     for line in distances.T.tolist():
         levels.append(_inverse(line, list(_LEVELS), line[0] + strength * (line[-1] - line[0])))

@@ -22,7 +22,7 @@ from distill.training.data.copies_in_split import copies_note
 from distill.training.data.epoch_batches import make_loader
 from distill.training.data.known_split import KnownSplit, is_tested_by_known, origin_split, split_with
 from distill.training.data.moved_sounds import fingerprints_of, keep_identities
-from distill.training.data.preview_choice import preview_sounds
+from distill.training.data.preview_choice import choose_previews
 from distill.training.data.split import split_sounds
 from distill.training.dataset import FeatureDataset, PreparedSounds, prepare_sounds
 from distill.training.run import OpenedRun, TrainingData
@@ -59,13 +59,10 @@ def training_data(opened: OpenedRun) -> TrainingData:
     pipeline = AugmentationPipeline() if variants > 1 else None
     train_set = FeatureDataset(train, opened.family, pipeline, variants, half_steps=True)
     val_set = FeatureDataset(val, opened.family)
-    previewed = preview_sounds(
+    previewed = choose_previews(
         opened.record, origin_split(opened.record), val_set.layout.sounds, train_set.layout.sounds
     )
-    opened.record.preview_sounds = [sound.source for sound in previewed]
     opened.record.split = KnownSplit.of(train, val, previewed).to_dict()
-    held_out = {(sound.source, sound.start) for sound in val_set.layout.sounds}
-    opened.record.preview_training = [n for n, s in enumerate(previewed) if (s.source, s.start) not in held_out]
     for stage, dataset in (("Preparing training sounds", train_set), ("Preparing held-out sounds", val_set)):
         dataset.prepare(lambda d, t, stage=stage: emit.progress(stage, d, t), request.pause_event, ranks)  # type: ignore[misc]
     ranks.barrier()  # what one has computed, the others read from the cache
@@ -181,13 +178,13 @@ def _paths_to_decode(opened: OpenedRun, fixes: Mapping[str, SoundFix], cache: So
     paths = [Path(path) for path in opened.request.file_paths]
     left_out = {key for key, fix in fixes.items() if fix.leaves_out}
     if left_out:
-        kept = []
+        kept_paths = []
         for path in paths:
             with suppress(SoundError):
                 if cache.content_hash(path, opened.request.pause_event) in left_out:
                     continue
-            kept.append(path)
-        paths = kept
+            kept_paths.append(path)
+        paths = kept_paths
         if opened.checkpoint is None:
             opened.record.file_paths = [path.absolute() for path in paths]
     if opened.checkpoint is None:

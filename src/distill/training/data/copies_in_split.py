@@ -58,7 +58,7 @@ def copy_groups_for_split(sounds: Sequence[CachedSound]) -> list[list[CachedSoun
     alone = [number for number in range(len(sounds)) if root(number) == number and sounds[number].preparation > 1]
     compared = alone if len(alone) <= MOST_COMPARED else []
     correlation = _Correlation([sounds[number] for number in compared])
-    for first, second in _candidates(correlation.sounds):
+    for first, second in _copy_candidates(correlation.sounds):
         if root(alone[first]) != root(alone[second]) and correlation.of(first, second) >= _CORRELATION:
             join(alone[first], alone[second])
     groups: dict[int, list[CachedSound]] = {}
@@ -77,18 +77,19 @@ def copies_note(sounds: Sequence[CachedSound]) -> str:
     )
 
 
-def _candidates(sounds: Sequence[CachedSound]) -> Iterator[tuple[int, int]]:
+def _copy_candidates(sounds: Sequence[CachedSound]) -> Iterator[tuple[int, int]]:
     """Yield the pairs whose envelopes have about the same shape and length, those of the same neighbours together."""
     if len(sounds) < 2:
         return
     shapes, seconds = zip(*(_shape(sound) for sound in sounds), strict=True)
-    table, lengths = np.stack(shapes), np.asarray(seconds)
-    found = []
+    envelopes, lengths = np.stack(shapes), np.asarray(seconds)
+    later_copies = []
     for number in range(len(sounds) - 1):
-        near = np.abs(lengths[number + 1 :] - lengths[number]) <= _LENGTH_S
-        alike = np.abs(table[number + 1 :] - table[number]).mean(axis=1) <= _SHAPE_DB
-        found.append(number + 1 + np.flatnonzero(near & alike))
-    firsts, others = np.repeat(np.arange(len(found)), [len(one) for one in found]), np.concatenate(found)
+        is_like_length = np.abs(lengths[number + 1 :] - lengths[number]) <= _LENGTH_S
+        is_like_shape = np.abs(envelopes[number + 1 :] - envelopes[number]).mean(axis=1) <= _SHAPE_DB
+        later_copies.append(number + 1 + np.flatnonzero(is_like_length & is_like_shape))
+    firsts = np.repeat(np.arange(len(later_copies)), [len(copies) for copies in later_copies])
+    others = np.concatenate(later_copies)
     for at in np.lexsort((others, firsts, others // _AT_ONCE, firsts // _AT_ONCE)):
         yield int(firsts[at]), int(others[at])
 

@@ -93,23 +93,23 @@ class EpochBatches(Sampler[list[int]]):
         """
         assert self._by_sound is not None
         if self._weights is None:
-            share, rest = divmod(self.items, len(self._by_sound))
+            share, items_left = divmod(self.items, len(self._by_sound))
             counts = np.full(len(self._by_sound), share)
-            counts[rng.permutation(len(counts))[:rest]] += 1
+            counts[rng.permutation(len(counts))[:items_left]] += 1
         else:
-            wanted = self.items * self._weights / self._weights.sum()
-            counts = np.floor(wanted).astype(int)
-            left = wanted - counts
-            rest = self.items - int(counts.sum())
-            if rest:
-                counts[rng.choice(len(counts), rest, replace=False, p=left / left.sum())] += 1
-        drawn = []
-        for own, count in zip(self._by_sound, counts, strict=True):
+            wanted_counts = self.items * self._weights / self._weights.sum()
+            counts = np.floor(wanted_counts).astype(int)
+            fractions_left = wanted_counts - counts
+            items_left = self.items - int(counts.sum())
+            if items_left:
+                counts[rng.choice(len(counts), items_left, replace=False, p=fractions_left / fractions_left.sum())] += 1
+        drawn_items = []
+        for items_of_sound, count in zip(self._by_sound, counts, strict=True):
             if not count:  # of a sound that counts less, there is not one in each epoch
                 continue
-            rounds = -(-count // len(own))  # each item of a sound comes once before any comes twice
-            drawn.append(np.concatenate([rng.permutation(own) for _ in range(rounds)])[:count])
-        return np.concatenate(drawn)
+            rounds = -(-count // len(items_of_sound))  # each item of a sound comes once before any comes twice
+            drawn_items.append(np.concatenate([rng.permutation(items_of_sound) for _ in range(rounds)])[:count])
+        return np.concatenate(drawn_items)
 
 
 def make_loader(

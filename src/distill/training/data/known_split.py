@@ -88,9 +88,9 @@ class KnownSplit:
         """
         if earlier is None:
             return self
-        own = self.trained | self.held_out | self.divided.keys()
-        others = (earlier.trained | earlier.held_out | earlier.divided.keys()) - own
-        keys = own.union(sorted(others)[: max(0, _MOST_KEYS - len(own))])
+        own_keys = self.trained | self.held_out | self.divided.keys()
+        others = (earlier.trained | earlier.held_out | earlier.divided.keys()) - own_keys
+        keys = own_keys.union(sorted(others)[: max(0, _MOST_KEYS - len(own_keys))])
         trained = (self.trained | earlier.trained) & keys
         divided = {}
         for key in ((self.divided.keys() | earlier.divided.keys()) & keys) - trained:

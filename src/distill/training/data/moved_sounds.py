@@ -34,19 +34,19 @@ def keep_identities(sounds: Sequence[CachedSound], fingerprints: Fingerprints) -
 
     Everything in a run depends on these hashes: the order of its sounds, their variants and the split.
     """
-    known = [(item["content"], item["audio"]) for item in fingerprints.values()]
-    contents = {content for content, _ in known}
-    left = [item for item in known if item[0] not in {sound.content_hash for sound in sounds}]
-    found = []
+    known_hashes = [(item["content"], item["audio"]) for item in fingerprints.values()]
+    contents = {content for content, _ in known_hashes}
+    missing = [item for item in known_hashes if item[0] not in {sound.content_hash for sound in sounds}]
+    identified = []
     for sound in sounds:
         match = None
         if sound.content_hash not in contents and sound.audio_hash:
-            match = next((item for item in left if item[1] == sound.audio_hash), None)
+            match = next((item for item in missing if item[1] == sound.audio_hash), None)
         if match is not None:
-            left.remove(match)
+            missing.remove(match)
             sound = replace(sound, content_hash=match[0])
-        found.append(sound)
-    return sorted(found, key=lambda s: (s.content_hash, str(s.source)))
+        identified.append(sound)
+    return sorted(identified, key=lambda s: (s.content_hash, str(s.source)))
 
 
 @dataclass(frozen=True)
@@ -168,10 +168,10 @@ def _wanted(path: Path, fingerprints: Fingerprints, cache: SoundCache) -> _Wante
 
 def _is_there(item: _Wanted, cache: SoundCache, cancel_event: threading.Event | None) -> bool:
     try:
-        found = cache.content_hash(item.path, cancel_event)
+        content = cache.content_hash(item.path, cancel_event)
     except UnreachableSoundError:
         return False
-    return not item.contents or found in item.contents or _has_audio(item.path, item.audio, cache, cancel_event)
+    return not item.contents or content in item.contents or _has_audio(item.path, item.audio, cache, cancel_event)
 
 
 def _has_audio(path: Path, audio: str, cache: SoundCache, cancel_event: threading.Event | None) -> bool:

@@ -1,4 +1,4 @@
-"""Chooses the sounds whose copies are among the previews of a run.  No torch here."""
+"""Chooses the sounds whose copies are among the previews of a run, and records which they are.  No torch here."""
 
 from collections.abc import Sequence
 
@@ -33,6 +33,24 @@ def preview_sounds(
     # Both parts of a divided sound have its hashes; it is heard once.
     others = [sound for sound in trained if sound.source not in {sound.source for sound in tested}]
     return [*tested, *known.previewed_first(others or trained)[:1]]
+
+
+def choose_previews(
+    record: RunRecord, known: KnownSplit | None, held_out: Sequence[CachedSound], trained: Sequence[CachedSound]
+) -> list[CachedSound]:
+    """Choose the sounds of the previews (`preview_sounds`) and write into the record which they are."""
+    previewed = preview_sounds(record, known, held_out, trained)
+    record.preview_sounds = [sound.source for sound in previewed]
+    held_out_parts = {(sound.source, sound.start) for sound in held_out}
+    record.preview_training = [
+        number for number, sound in enumerate(previewed) if (sound.source, sound.start) not in held_out_parts
+    ]
+    return previewed
+
+
+def previewed_hashes(record: RunRecord) -> list[str]:
+    """Return the content hashes of the sounds that a run has previewed; an empty one for each that is not known."""
+    return [record.fingerprints.get(str(path), {}).get("content", "") for path in record.preview_sounds]
 
 
 def _recorded(record: RunRecord, held_out: Sequence[CachedSound], trained: Sequence[CachedSound]) -> list[CachedSound]:

@@ -134,19 +134,19 @@ def split_sounds(
     ]
     groups.sort(key=lambda group: _rank(group.sounds[0].content_hash))
     target = val_fraction * _seconds(groups)
-    held = _whole_groups(groups, val_fraction, target)
-    kept = _without(groups, held)
-    seconds = _seconds(held)
-    val = [sound for group in held for sound in group.sounds]
-    if held and seconds >= _LEAST * target:
-        return [sound for group in kept for sound in group.sounds], val
-    divided = _divided(kept, target - seconds, chunk_samples)
+    held_out_groups = _whole_groups(groups, val_fraction, target)
+    trained_groups = _without(groups, held_out_groups)
+    held_out_seconds = _seconds(held_out_groups)
+    val = [sound for group in held_out_groups for sound in group.sounds]
+    if held_out_groups and held_out_seconds >= _LEAST * target:
+        return [sound for group in trained_groups for sound in group.sounds], val
+    divided = _divided(trained_groups, target - held_out_seconds, chunk_samples)
     if divided is not None:
         return divided[0], divided[1] + val
     if len(groups) > 1:
-        held = held or [_nearest(groups, target)]
-        kept = _without(groups, held)
-        return [s for g in kept for s in g.sounds], [s for g in held for s in g.sounds]
+        held_out_groups = held_out_groups or [_nearest(groups, target)]
+        trained_groups = _without(groups, held_out_groups)
+        return [s for g in trained_groups for s in g.sounds], [s for g in held_out_groups for s in g.sounds]
     copies = groups[0].sounds
     if len(copies) == 1:
         raise NotEnoughSoundsError(

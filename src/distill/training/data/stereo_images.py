@@ -46,8 +46,8 @@ def build_images(
     DistillError
         The disk is full, or the cache cannot be written to.
     """
-    found = in_order(partial(is_stereo_sound, sound, cancel_event) for sound in sounds)
-    stereo = {s.source for s, different in zip(sounds, found, strict=True) if different and not is_one_channel(s)}
+    has_stereo = in_order(partial(is_stereo_sound, sound, cancel_event) for sound in sounds)
+    stereo = {s.source for s, different in zip(sounds, has_stereo, strict=True) if different and not is_one_channel(s)}
     if len(stereo) < LEAST_SHARE * len({s.source for s in sounds}) or not stereo:
         return None
     images = []

@@ -6,7 +6,7 @@ from distill.events import TrainingNotice
 from distill.runs.verdict import judge
 from distill.training.ending.finalize import AnyEpoch
 from distill.training.run import Run, with_epochs
-from distill.training.run_previews import make_previews
+from distill.training.run_previews import preview_last_epoch
 
 
 def end_epoch_early(run: Run, measure: Callable[[Run], AnyEpoch | None]) -> AnyEpoch | None:
@@ -33,7 +33,7 @@ def end_after_last_epoch(run: Run) -> bool:
         return False
     planned = run.config.max_epochs
     run.config = with_epochs(run.config, run.epoch)
-    _preview_last_epoch(run)
+    preview_last_epoch(run)
     _emit_finished_early(run, planned)
     return True
 
@@ -43,7 +43,7 @@ def end_without_improvement(run: Run) -> bool:
     planned = run.config.max_epochs
     run.config = with_epochs(run.config, run.epoch)
     run.record.planned_epochs = planned
-    _preview_last_epoch(run)
+    preview_last_epoch(run)
     verdict = judge(run.history.epochs, run.warm_up)
     assert verdict.since is not None
     assert verdict.best is not None
@@ -56,12 +56,6 @@ def end_without_improvement(run: Run) -> bool:
         )
     )
     return True
-
-
-def _preview_last_epoch(run: Run) -> None:
-    """Make the previews of the epoch that was completed last, unless they are there."""
-    if not any(run.folder.previews.glob(f"*_epoch{run.epoch - 1:04d}_*.wav")):
-        make_previews(run, run.epoch - 1)
 
 
 def _emit_finished_early(run: Run, planned_epochs: int) -> None:

@@ -25,9 +25,9 @@ from distill.training.event_sink import EventSink
 from distill.training.run import OpenedRun, Run, RunRequest
 from distill.training.save_progress import (
     append_history,
+    report_unwritten_checkpoint,
     save_progress,
     take_write_errors,
-    unwritten_checkpoint_text,
     write_best,
 )
 
@@ -158,7 +158,7 @@ def _close(run: Run, outcome: str, error: BaseException | None) -> tuple[_Saved,
     if saved.path is None and (outcome == "finished" or unwritten is not None) and error is None:
         outcome, text = UNSAVED, unsaved_model_text(run, saved.reason or reason, unwritten is not None)
     elif reason:
-        run.emit(TrainingNotice("checkpoint", unwritten_checkpoint_text(run, reason), "error"))
+        report_unwritten_checkpoint(run, reason)
     elif saved.reason:
         run.emit(TrainingNotice("checkpoint", f"{saved.reason} Resume the run to save it.", "error"))
     if outcome == "finished" and not saved.is_complete:

@@ -19,9 +19,10 @@ from distill.models.latent_space.descriptors import decode_chunks
 from distill.models.latent_space.latent_map import fit_map
 from distill.models.latent_space.sliders import fit_analysis
 from distill.models.metadata import ModelMetadata
-from distill.models.model_parts import PRIOR, ModelParts, build_detail, prior_entry
+from distill.models.model_parts import PRIOR, ModelParts, build_detail
 from distill.models.nearest_training_sound import SoundIndex
 from distill.models.persistence import contents_of_checkpoint
+from distill.models.priors.window_prior import prior_entry
 from distill.models.stereo.image_store import ImageStore
 from distill.training.checkpoint import checkpoint_path, list_checkpoints, read_checkpoint
 from distill.training.data.known_split import split_of_chain
@@ -220,9 +221,9 @@ def map_entries(family: ModelFamily, network: nn.Module, data: TrainingData) -> 
     data
         Its training and held-out sounds; both are on the map.
     """
-    features, sounds, starts, seconds, prints = _map_chunks(data)
+    features, sounds, map_starts, map_seconds, prints = _map_chunks(data)
     chunks = decode_chunks(family, network, features)
-    entries = {"map": fit_map(chunks, sounds, starts, seconds, prints).to_file()}
+    entries = {"map": fit_map(chunks, sounds, map_starts, map_seconds, prints).to_file()}
     every = max(1, len(features) // _MOST_ANALYSED)
     analysis = fit_analysis(family, network, chunks.every(every))
     if analysis is not None:
@@ -234,8 +235,8 @@ def _map_chunks(data: TrainingData) -> tuple[Tensor, list[int], list[float], lis
     """Return the features of the sounds' chunks, what each chunk is, and the sounds' fingerprints."""
     features: list[Tensor] = []
     sounds: list[int] = []
-    starts: list[float] = []
-    seconds: list[float] = []
+    map_starts: list[float] = []
+    map_seconds: list[float] = []
     prints: list[str] = []
     total = data.train_set.layout.chunks + data.val_set.layout.chunks
     for dataset in (data.train_set, data.val_set):
@@ -246,10 +247,10 @@ def _map_chunks(data: TrainingData) -> tuple[Tensor, list[int], list[float], lis
             sound, chunk, _ = layout.locate(item)
             start = chunk * layout.chunk_samples
             sounds.append(len(prints) + layout.sounds.index(sound))
-            starts.append((sound.start + start) / SAMPLE_RATE)  # in its file: it may be a part of that
-            seconds.append(max(1, min(layout.chunk_samples, sound.samples - start)) / SAMPLE_RATE)
+            map_starts.append((sound.start + start) / SAMPLE_RATE)  # in its file: it may be a part of that
+            map_seconds.append(max(1, min(layout.chunk_samples, sound.samples - start)) / SAMPLE_RATE)
         prints += [sound.content_hash[:_FINGERPRINT_DIGITS] for sound in layout.sounds]
-    return torch.cat(features), sounds, starts, seconds, prints
+    return torch.cat(features), sounds, map_starts, map_seconds, prints
 
 
 def _map_share(dataset: FeatureDataset, total: int) -> int:

@@ -31,8 +31,8 @@ _STEPS, _STEP_SECONDS = 12, 4.0
 _SLOW_STEPS = 2
 #: Seconds after which it is given up.
 _LONGEST = 120.0
-#: Made-up sounds.
-_SOUNDS = 4
+#: Made-up sounds of a trial.
+_TRIAL_SOUNDS = 4
 _POLL_SECONDS = 0.1
 
 
@@ -72,9 +72,9 @@ def _work(settings: dict[str, Any], folder: str, sender: Connection) -> None:
     os.environ["DISTILL_HOME"] = folder
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     logging.disable(logging.CRITICAL)  # what it says of noise is of no interest
-    found = run_trial(config_from_dict(settings), Path(folder))
-    if found is not None:
-        sender.send(asdict(found))
+    trial_figures = run_trial(config_from_dict(settings), Path(folder))
+    if trial_figures is not None:
+        sender.send(asdict(trial_figures))
     sender.close()
 
 
@@ -84,20 +84,20 @@ def run_trial(config: AnyConfig, folder: Path) -> RunFigures | None:
 
     regularization = replace(config.regularization, augmentation_expansion=1)
     shortened = replace(config, max_epochs=1000, patience=0, regularization=regularization)
-    stop, took = StopRequest(), list[float]()
+    stop, step_times = StopRequest(), list[float]()
 
     def watch(event: Event) -> None:
         if isinstance(event, (StepMetrics, VQStepMetrics)):
-            took.append(event.step_time_s)
-            if len(took) >= _STEPS or (len(took) > FEWEST_STEPS and sum(took) > _STEP_SECONDS):
+            step_times.append(event.step_time_s)
+            if len(step_times) >= _STEPS or (len(step_times) > FEWEST_STEPS and sum(step_times) > _STEP_SECONDS):
                 stop.finish()
 
     train(shortened, _write_trial_sounds(folder / "sounds", config), folder / "run", config.device, watch, stop)
-    known = Figures.load().of(shortened)
-    if not known:
+    known_figures = Figures.load().of(shortened)
+    if not known_figures:
         return None
-    step_s = median(took[_SLOW_STEPS:])  # one step that another program has held up counts for no more
-    return replace(known[-1], is_trial=True, step_s=step_s, prepare_s=0.0, good_share=0.0)
+    step_s = median(step_times[_SLOW_STEPS:])  # one step that another program has held up counts for no more
+    return replace(known_figures[-1], is_trial=True, step_s=step_s, prepare_s=0.0, good_share=0.0)
 
 
 def _write_trial_sounds(folder: Path, config: AnyConfig) -> list[Path]:
@@ -105,14 +105,14 @@ def _write_trial_sounds(folder: Path, config: AnyConfig) -> list[Path]:
     import numpy as np
 
     from distill.audio.decoding.mono_decoder import SAMPLE_RATE
-    from distill.audio.wav_writer import write_wav
+    from distill.audio.export import write_wav
 
     folder.mkdir()
     rng = np.random.default_rng(0)
-    chunks = -(-(config.batch_size + 2) // (_SOUNDS - 1))
-    samples = round(chunks * config.chunk_duration_s * SAMPLE_RATE)
+    chunks_per_trial_sound = -(-(config.batch_size + 2) // (_TRIAL_SOUNDS - 1))
+    samples = round(chunks_per_trial_sound * config.chunk_duration_s * SAMPLE_RATE)
     files = []
-    for number in range(_SOUNDS):
+    for number in range(_TRIAL_SOUNDS):
         files.append(folder / f"{number}.wav")
         write_wav(files[-1], rng.uniform(-0.5, 0.5, samples).astype(np.float32))
     return files

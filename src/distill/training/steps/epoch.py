@@ -88,6 +88,10 @@ class ValidationResult:
     terms: dict[str, float]
     figures: dict[str, Any]
 
+    def overfitting_gap(self, trained: "ValidationResult") -> float:
+        """Return by which share the loss on these, held-out sounds is higher than that on ``trained`` ones."""
+        return (self.loss - trained.loss) / trained.loss if trained.loss else 0.0
+
 
 @torch.no_grad()
 def validate(

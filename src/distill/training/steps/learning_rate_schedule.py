@@ -61,13 +61,13 @@ class CosineFactor:
         TypeError, ValueError
             It is not such a result.
         """
-        found = cls(**data)
-        steps = (found.total_steps, found.warmup_steps, found.start_step)
-        if not all(type(number) is int for number in steps) or min(steps[:2]) < 1 or found.start_step < 0:
+        schedule = cls(**data)
+        steps = (schedule.total_steps, schedule.warmup_steps, schedule.start_step)
+        if not all(type(number) is int for number in steps) or min(steps[:2]) < 1 or schedule.start_step < 0:
             raise ValueError("a schedule without steps")
-        if not 0 <= found.start_factor <= 1:
+        if not 0 <= schedule.start_factor <= 1:
             raise ValueError("a schedule that begins outside of its range")
-        return found
+        return schedule
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers."""

@@ -101,10 +101,10 @@ class LossReader:
             learning_rate=item.learning_rate, step_time_s=took, terms=terms, weights=self.weights, detail=item.detail,
         )  # fmt: skip
         self.on_step(self.family.step_event(result))
-        self._watch(skipped, item.step)
+        self._watch_non_finite(skipped, item.step)
 
-    def _watch(self, skipped: bool, step: int) -> None:
-        self.non_finite_run = self.non_finite_run + 1 if skipped else 0
+    def _watch_non_finite(self, is_non_finite: bool, step: int) -> None:
+        self.non_finite_run = self.non_finite_run + 1 if is_non_finite else 0
         if self.non_finite_run == 1:
             self.on_notice(
                 TrainingNotice(

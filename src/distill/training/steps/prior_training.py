@@ -58,17 +58,17 @@ class LatentTable:
 
     def __init__(self, dataset: FeatureDataset, dim: int, device: torch.device | str = "cpu") -> None:
         owner, previous = torch.from_numpy(dataset.owner), torch.from_numpy(dataset.previous)
-        kept = spread_by_file(owner, MOST_CHUNKS)
+        kept_items = spread_by_file(owner, MOST_CHUNKS)
         self._slot = torch.full((len(owner),), -1)
-        self._slot[kept] = torch.arange(len(kept))
-        before = previous[kept]
-        self._owner = owner[kept]
-        self._previous = torch.where(before >= 0, self._slot[before.clamp_min(0)], -1).to(device)
-        self._total = torch.from_numpy(dataset.total)[kept].float().to(device)
-        self._offset = torch.from_numpy(dataset.offset)[kept].float().to(device)
-        self.mean = torch.zeros(len(kept), dim, device=device)
-        self.variance = torch.ones(len(kept), dim, device=device)
-        self.known = torch.zeros(len(kept), dtype=torch.bool, device=device)
+        self._slot[kept_items] = torch.arange(len(kept_items))
+        previous_items = previous[kept_items]
+        self._owner = owner[kept_items]
+        self._previous = torch.where(previous_items >= 0, self._slot[previous_items.clamp_min(0)], -1).to(device)
+        self._total = torch.from_numpy(dataset.total)[kept_items].float().to(device)
+        self._offset = torch.from_numpy(dataset.offset)[kept_items].float().to(device)
+        self.mean = torch.zeros(len(kept_items), dim, device=device)
+        self.variance = torch.ones(len(kept_items), dim, device=device)
+        self.known = torch.zeros(len(kept_items), dtype=torch.bool, device=device)
         self._weight: Tensor | None = None
         weights = dataset.weights
         self._by_sound = None if weights is None else torch.from_numpy(weights)[self._owner]
@@ -76,13 +76,13 @@ class LatentTable:
     @property
     def windows(self) -> WindowTable:
         """All entries; a window before that is not known yet does not count as one."""
-        before = self._previous
-        there = (before >= 0) & self.known[before.clamp_min(0)]
+        previous = self._previous
+        is_previous_known = (previous >= 0) & self.known[previous.clamp_min(0)]
         return WindowTable(
             points=self.mean,
             variance=self.variance,
             sounds=self._owner.to(self.mean.device),
-            previous=torch.where(there, before, -1),
+            previous=torch.where(is_previous_known, previous, -1),
             total=self._total,
             offset=self._offset,
             counts=self._by_sound,
@@ -91,8 +91,8 @@ class LatentTable:
     def put(self, items: Tensor, mean: Tensor, variance: Tensor | None, skipped: Tensor) -> None:
         """Keep the latents ``[B, D]`` of items, unless the step was skipped or they are not numbers."""
         slots = self._slot[items]
-        kept = slots >= 0
-        slots, where = slots[kept].to(self.mean.device), kept.to(mean.device)
+        is_in_table = slots >= 0
+        slots, where = slots[is_in_table].to(self.mean.device), is_in_table.to(mean.device)
         mean, spread = mean[where], torch.zeros_like(mean[where]) if variance is None else variance[where]
         good = (torch.isfinite(mean).all(1) & torch.isfinite(spread).all(1) & ~skipped)[:, None]
         # Without a wait for the device: what is not good writes what is there already.
@@ -146,10 +146,10 @@ class LatentTable:
         if not isinstance(state, Mapping):  # torch warns of a tensor that is asked for a name
             raise TypeError("no table of latents")
         for name in ("mean", "variance", "known"):
-            own = getattr(self, name)
-            if state[name].shape != own.shape:
+            latents = getattr(self, name)
+            if state[name].shape != latents.shape:
                 raise RuntimeError("the latents are those of other sounds")
-            own.copy_(state[name])
+            latents.copy_(state[name])
         self._weight = state["weight"].cpu().clone() if len(state["weight"]) else None
 
 
@@ -173,10 +173,10 @@ def spread_by_file(owner: Tensor, most: int) -> Tensor:
         for part in torch.split(order, counts.tolist())
         if len(part)
     ]
-    found = torch.cat(picked)
-    if len(found) > most:
-        found = found[torch.linspace(0, len(found) - 1, most).round().long()]
-    return found.sort().values
+    spread_items = torch.cat(picked)
+    if len(spread_items) > most:
+        spread_items = spread_items[torch.linspace(0, len(spread_items) - 1, most).round().long()]
+    return spread_items.sort().values
 
 
 class PriorTraining:

@@ -144,11 +144,11 @@ def overlaid(start: int, end: int, patches: Sequence[tuple[int, bytes]]) -> list
 
 def part_of(segments: Sequence[Segment], start: int, end: int) -> list[Segment]:
     """Return segments for the bytes from ``start`` to ``end`` of the view that others make."""
-    found: list[Segment] = []
-    at = 0
+    segments_of_part: list[Segment] = []
+    position = 0
     for part in segments:
-        low, high = max(start - at, 0), min(end - at, segment_bytes(part))
+        low, high = max(start - position, 0), min(end - position, segment_bytes(part))
         if low < high:
-            found.append(part[low:high] if isinstance(part, bytes) else (part[0] + low, part[0] + high))
-        at += segment_bytes(part)
-    return found
+            segments_of_part.append(part[low:high] if isinstance(part, bytes) else (part[0] + low, part[0] + high))
+        position += segment_bytes(part)
+    return segments_of_part

@@ -160,10 +160,10 @@ def _next_known(file: IO[bytes] | ByteView, at: int, size: int, kind: _Kind, mis
 
 
 def _all_of(data: bytes, name: bytes) -> Iterator[int]:
-    at = data.find(name)
-    while at >= 0:
-        yield at
-        at = data.find(name, at + 1)
+    name_at = data.find(name)
+    while name_at >= 0:
+        yield name_at
+        name_at = data.find(name, name_at + 1)
 
 
 def _are_joined(chunks: Sequence[Chunk], kind: _Kind) -> bool:

@@ -89,20 +89,20 @@ def walk_chunks(file: IO[bytes] | ByteView, start: int, layout: ChunkLayout) -> 
     OSError
         The file cannot be read.
     """
-    at = start
+    chunk_at = start
     for _ in range(_CHUNKS_LOOKED_AT):
-        if at > _FARTHEST:
+        if chunk_at > _FARTHEST:
             return
-        raw = read_at(file, at, layout.head_bytes)
+        raw = read_at(file, chunk_at, layout.head_bytes)
         if len(raw) < layout.head_bytes:
             return
         name, size = struct.unpack(layout.head, raw)
         if layout.counts_head:
             size -= layout.head_bytes
-        yield Chunk(name, at, at + len(raw), size)
-        at = chunk_end(at, max(size, 0), layout)
-        if layout.padding == 2 and size % 2 and read_at(file, at - 1, 4) in _USUAL_NAMES:
-            at -= 1
+        yield Chunk(name, chunk_at, chunk_at + len(raw), size)
+        chunk_at = chunk_end(chunk_at, max(size, 0), layout)
+        if layout.padding == 2 and size % 2 and read_at(file, chunk_at - 1, 4) in _USUAL_NAMES:
+            chunk_at -= 1
 
 
 def chunk_end(at: int, size: int, layout: ChunkLayout) -> int:
@@ -179,15 +179,15 @@ def read_container(file: IO[bytes], size: int) -> Container | None:
     return None if walk is None else walk(file, size)
 
 
-def _is_closed(file: IO[bytes], at: int, size: int, layout: ChunkLayout) -> bool:
+def _is_closed(file: IO[bytes], chunk_at: int, size: int, layout: ChunkLayout) -> bool:
     """Whether whole chunks follow from ``at`` to the end of the file: then a size of zero before them is meant."""
-    end = at
-    for chunk in walk_chunks(file, at, layout):
+    end = chunk_at
+    for chunk in walk_chunks(file, chunk_at, layout):
         is_name = chunk.name.isascii() and chunk.name.replace(b" ", b"x").replace(b"-", b"x").isalnum()
         if not is_name or chunk.size > size - chunk.body:
             return False
         end = chunk.body + chunk.size
-    return at < end and size - 1 <= end + 1
+    return chunk_at < end and size - 1 <= end + 1
 
 
 def _riff(file: IO[bytes], size: int, order: str = "<") -> Container | None:
@@ -253,27 +253,27 @@ def _wave64_sizes(at: int, sound: int, whole: int) -> list[tuple[int, bytes]]:
     return [(16, struct.pack("<Q", whole)), (at, struct.pack("<Q", sound + 24))]
 
 
-def _form(file: IO[bytes], size: int) -> Container | None:
+def _form(file: IO[bytes], file_size: int) -> Container | None:
     file.seek(4)
     total = int.from_bytes(file.read(4), "big")
     common: tuple[int, int] | None = None  # where the number of frames lies, and bytes of a frame
-    for name, _, offset, length in walk_chunks(file, 12, FORM_CHUNKS):
+    for name, _, body, chunk_size in walk_chunks(file, 12, FORM_CHUNKS):
         if name == b"COMM":
-            common = aiff_frames(file, offset, length)
+            common = aiff_frames(file, body, chunk_size)
         if name not in (b"SSND", b"BODY"):
             continue
-        extra = 8 if name == b"SSND" else 0  # the chunk's own offset and block size
-        is_known = extra < length < _UNKNOWN_FROM_32
-        if length <= extra and _is_closed(file, offset + length, size, FORM_CHUNKS):
-            return Container(offset + extra, None)
+        ssnd_fields = 8 if name == b"SSND" else 0  # offset and block size of the samples
+        is_known = ssnd_fields < chunk_size < _UNKNOWN_FROM_32
+        if chunk_size <= ssnd_fields and _is_closed(file, body + chunk_size, file_size, FORM_CHUNKS):
+            return Container(body + ssnd_fields, None)
         stop = 8 + total + total % 2
-        trusted = stop if is_known and offset + length <= stop < size else None
+        trusted = stop if is_known and body + chunk_size <= stop < file_size else None
         patches: tuple[tuple[int, bytes], ...] = ()
         if is_known and common is not None and _frames_unknown(file, common[0]):
-            present = max(0, min(length, size - offset) - extra)
-            patches = ((common[0], struct.pack(">I", present // common[1])),)
-        correct = partial(_form_sizes, offset - 4, extra, common)
-        return Container(offset + extra, length - extra if is_known else None, trusted, correct, patches)
+            present_bytes = max(0, min(chunk_size, file_size - body) - ssnd_fields)
+            patches = ((common[0], struct.pack(">I", present_bytes // common[1])),)
+        correct = partial(_form_sizes, body - 4, ssnd_fields, common)
+        return Container(body + ssnd_fields, chunk_size - ssnd_fields if is_known else None, trusted, correct, patches)
     return None
 
 

@@ -13,7 +13,7 @@ from distill.audio.decoding.streams.chunk_order import arrange
 from distill.audio.decoding.streams.container_headers import CONTAINER_MARKS, Container, Extent, read_container
 from distill.audio.decoding.streams.flac import flac_starts, understated_length
 from distill.audio.decoding.streams.mpeg import view_of_part, walk_frames
-from distill.audio.decoding.streams.ogg import flac_segments, walk_pages
+from distill.audio.decoding.streams.ogg import begins_with_page, breaks_off_in_page, flac_segments, walk_pages
 from distill.audio.decoding.streams.svx import svx_channels
 from distill.audio.decoding.streams.tags_and_padding import skip_padding, sound_range
 from distill.audio.decoding.streams.voc import MAGIC as VOC_MAGIC
@@ -112,44 +112,42 @@ def _container(file: _File) -> Layout:
     total = view.size
     with io.BufferedReader(view, _READ_AT_ONCE) as buffered:
         arrangement = arrange(buffered, total)
-        found = read_container(buffered, total) if arrangement.segments is None else None
+        container = read_container(buffered, total) if arrangement.segments is None else None
     if arrangement.segments is not None:
         moved = tuple(
             part if isinstance(part, bytes) else (file.start + part[0], file.start + part[1])
             for part in arrangement.segments
         )
         return file.layout(moved, extent=arrangement.extent)
-    return replace(_closed(file, found, total), problem=arrangement.problem)
+    return replace(_closed(file, container, total), problem=arrangement.problem)
 
 
-def _closed(file: _File, found: Container | None, total: int) -> Layout:
+def _closed(file: _File, container: Container | None, total: int) -> Layout:
     """Return the layout of a container whose chunks are read as they lie, with its sizes repaired."""
-    if found is None:
+    if container is None:
         return file.layout()
     channels = svx_channels(file.path, file.start, file.end)
     if channels is not None:
-        return file.layout(channels, extent=found.extent(total))
-    first = file.start + found.offset
-    last = min(first + found.claimed, file.end) if found.claimed else file.end
-    with file.path.open("rb") as raw:
-        raw.seek(first)
-        begins_with_page = raw.read(4) == b"OggS"
-    if begins_with_page:  # Vorbis in WAV, which libsndfile refuses
-        return _ogg(replace(file, start=first, end=last))
-    if found.is_mpeg:
-        frames = walk_frames(file.path, first, last)
+        return file.layout(channels, extent=container.extent(total))
+    sound_start = file.start + container.offset
+    sound_end = min(sound_start + container.claimed, file.end) if container.claimed else file.end
+    if begins_with_page(file.path, sound_start):  # Vorbis in WAV, which libsndfile refuses
+        return _ogg(replace(file, start=sound_start, end=sound_end))
+    if container.is_mpeg:
+        frames = walk_frames(file.path, sound_start, sound_end)
         if frames is not None:  # the samples that the container states are an estimate of the program that wrote it
             parts = (tuple(view_of_part(file.path, part)) for part in frames.parts)
-            layout = file.layout(*parts, extent=found.extent(total))
+            layout = file.layout(*parts, extent=container.extent(total))
             return replace(layout, skipped_samples=frames.lost_samples)
-    patches = list(found.patches)
-    stop = found.stop or total
-    if found.claimed is None and stop > found.offset:
-        patches += [item for item in found.correct(stop - found.offset, stop) if item[0] not in dict(patches)]
+    patches = list(container.patches)
+    stop = container.stop or total
+    if container.claimed is None and stop > container.offset:
+        sizes = container.correct(stop - container.offset, stop)
+        patches += [item for item in sizes if item[0] not in dict(patches)]
     if not patches and stop == total:
-        return file.layout(extent=found.extent(total))
+        return file.layout(extent=container.extent(total))
     moved = [(file.start + at, data) for at, data in patches]
-    return file.layout(tuple(overlaid(file.start, file.start + stop, moved)), extent=found.extent(total))
+    return file.layout(tuple(overlaid(file.start, file.start + stop, moved)), extent=container.extent(total))
 
 
 def _flac(file: _File) -> Layout:
@@ -167,36 +165,33 @@ def _flac(file: _File) -> Layout:
 
 
 def _ogg(file: _File) -> Layout:
-    found = walk_pages(file.path, file.start, file.end)
-    if found is None:
+    ogg = walk_pages(file.path, file.start, file.end)
+    if ogg is None:
         return file.layout()
-    audio = found.of_codings("Vorbis", "Opus", "FLAC")
-    # Bytes behind the last page are what a tag editor appended, unless a page begins there and does not end.
-    with file.path.open("rb") as raw:
-        raw.seek(found.end)
-        broken = raw.read(4).startswith(b"OggS"[: max(1, min(4, file.end - found.end))]) and found.end < file.end
-    if len(audio) == 1 and len(found.streams) == 1 and audio[0].coding != "FLAC" and not file.is_trimmed:
+    audio = ogg.of_codings("Vorbis", "Opus", "FLAC")
+    breaks_off = breaks_off_in_page(file.path, ogg, file.end)
+    if len(audio) == 1 and len(ogg.streams) == 1 and audio[0].coding != "FLAC" and not file.is_trimmed:
         parts: list[tuple[Segment, ...] | None] = [None]
     else:
         parts = [
             tuple(flac_segments(file.path, stream) if stream.coding == "FLAC" else stream.segments) for stream in audio
         ]
     # A FLAC stream states its length itself.
-    span = audio[0].positions if len(audio) == 1 and audio[0].coding != "FLAC" else None
+    positions = audio[0].granule_positions if len(audio) == 1 and audio[0].coding != "FLAC" else None
     return Layout(
         tuple(parts or [file.whole()]),
         file.start,
         file.end,
-        ends_in_page=broken,
-        ogg_span=None if span is None else span[1] - span[0],
-        is_empty=bool(audio) and not broken and all(stream.positions is None for stream in audio),
+        ends_in_page=breaks_off,
+        ogg_span=None if positions is None else positions[1] - positions[0],
+        is_empty=bool(audio) and not breaks_off and all(stream.granule_positions is None for stream in audio),
     )
 
 
 def _mpeg(file: _File) -> Layout:
-    found = walk_frames(file.path, file.start, file.end)
-    if found is None:
+    mpeg = walk_frames(file.path, file.start, file.end)
+    if mpeg is None:
         return file.layout()
-    missing = found.missing_at_end(file.end)
-    parts = [tuple(view_of_part(file.path, part)) for part in found.parts] if found.needs_view else [file.whole()]
-    return Layout(tuple(parts), file.start, file.end, missing_samples=missing, skipped_samples=found.lost_samples)
+    missing = mpeg.missing_at_end(file.end)
+    parts = [tuple(view_of_part(file.path, part)) for part in mpeg.parts] if mpeg.needs_view else [file.whole()]
+    return Layout(tuple(parts), file.start, file.end, missing_samples=missing, skipped_samples=mpeg.lost_samples)

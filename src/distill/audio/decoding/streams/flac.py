@@ -49,14 +49,14 @@ def flac_starts(path: Path, start: int, end: int) -> list[int]:
         The file cannot be read.
     """
     with path.open("rb") as file:
-        data, found, at = FileWindow(file), [], start
-        while (at := data.find(_FIRST_BLOCK, at, end)) >= 0:
-            found.append(at)
-            head = flac_start(file, at)  # metadata may hold the mark as well
-            at = head.frames_at if head is not None else at + len(_FIRST_BLOCK)
-        if not found and data[start : start + 4] == _MAGIC:
-            found.append(start)
-        return found
+        data, flac_files, mark_at = FileWindow(file), [], start
+        while (mark_at := data.find(_FIRST_BLOCK, mark_at, end)) >= 0:
+            flac_files.append(mark_at)
+            stream_head = flac_start(file, mark_at)  # metadata may hold the mark as well
+            mark_at = stream_head.frames_at if stream_head is not None else mark_at + len(_FIRST_BLOCK)
+        if not flac_files and data[start : start + 4] == _MAGIC:
+            flac_files.append(start)
+        return flac_files
 
 
 def flac_start(file: IO[bytes] | ByteView, start: int) -> FlacStart | None:
@@ -70,16 +70,16 @@ def flac_start(file: IO[bytes] | ByteView, start: int) -> FlacStart | None:
     end = file.seek(0, os.SEEK_END)
     if read_at(file, start, 4) != _MAGIC:
         return None
-    block_size, at = 0, start + 4
+    block_size, block_at = 0, start + 4
     for _ in range(_METADATA_BLOCKS_LOOKED_AT):
-        head = read_at(file, at, 6)
-        at += 4 + int.from_bytes(head[1:4], "big")
-        if len(head) < 4 or at > end:
+        block_head = read_at(file, block_at, 6)
+        block_at += 4 + int.from_bytes(block_head[1:4], "big")
+        if len(block_head) < 4 or block_at > end:
             return None
-        if head[0] & 0x7F == 0:
-            block_size = int.from_bytes(head[4:6], "big")
-        if head[0] & LAST_BLOCK:
-            return FlacStart(at, block_size)
+        if block_head[0] & 0x7F == 0:
+            block_size = int.from_bytes(block_head[4:6], "big")
+        if block_head[0] & LAST_BLOCK:
+            return FlacStart(block_at, block_size)
     return None
 
 
@@ -94,22 +94,22 @@ def understated_length(path: Path, start: int, end: int) -> tuple[int, bytes] | 
         The file cannot be read.
     """
     with path.open("rb") as file:
-        head = flac_start(file, start)
-        if head is None:
+        stream_head = flac_start(file, start)
+        if stream_head is None:
             return None
-        at = start + _TOTAL_AT
-        stated = read_at(file, at, 5)
-        total = int.from_bytes(stated, "big") & _MOST_36
-        lowest = max(head.frames_at, end - _SEARCHED_BACKWARDS)
+        total_at = start + _TOTAL_AT
+        stated_total = read_at(file, total_at, 5)
+        total = int.from_bytes(stated_total, "big") & _MOST_36
+        lowest = max(stream_head.frames_at, end - _SEARCHED_BACKWARDS)
         data = read_at(file, lowest, max(0, end - lowest))
     last, position = None, len(data)
     while total and (position := data.rfind(b"\xff", 0, position)) >= 0:
-        found = first_sample(data[position : position + FRAME_HEAD_BYTES], head.block_size)
-        if found is None:
+        frame_sample = first_sample(data[position : position + FRAME_HEAD_BYTES], stream_head.block_size)
+        if frame_sample is None:
             continue
-        if last is not None and 0 < last - found <= _MOST_16:  # a frame and the one behind it
-            return (at, bytes([stated[0] & 0xF0]) + bytes(4)) if last >= total else None
-        last = found
+        if last is not None and 0 < last - frame_sample <= _MOST_16:  # a frame and the one behind it
+            return (total_at, bytes([stated_total[0] & 0xF0]) + bytes(4)) if last >= total else None
+        last = frame_sample
     return None
 
 
@@ -133,11 +133,11 @@ def next_frame(file: IO[bytes] | ByteView, start: int, after: int, block_size: i
         The file cannot be read.
     """
     while len(data := read_at(file, start, _READ_AT_ONCE + FRAME_HEAD_BYTES)) > 0:
-        at = -1
-        while (at := data.find(b"\xff", at + 1, _READ_AT_ONCE)) >= 0:
-            found = first_sample(data[at : at + FRAME_HEAD_BYTES], block_size)
-            if found is not None and found >= after:
-                return start + at, found
+        frame_at = -1
+        while (frame_at := data.find(b"\xff", frame_at + 1, _READ_AT_ONCE)) >= 0:
+            frame_sample = first_sample(data[frame_at : frame_at + FRAME_HEAD_BYTES], block_size)
+            if frame_sample is not None and frame_sample >= after:
+                return start + frame_at, frame_sample
         start += _READ_AT_ONCE
     return None
 
@@ -149,17 +149,17 @@ def first_sample(head: bytes, block_size: int) -> int | None:
     size_code, rate_code, channels, bits_code = head[2] >> 4, head[2] & 15, head[3] >> 4, (head[3] >> 1) & 7
     if size_code == 0 or rate_code == 15 or channels > 10 or bits_code == 3 or head[3] & 1:
         return None
-    number, at = _coded_number(head)
-    if number is None:
+    coded_number, crc_at = _coded_number(head)
+    if coded_number is None:
         return None
-    size = 192 if size_code == 1 else (576 << size_code) >> 2 if size_code < 6 else (256 << size_code) >> 8
+    frame_samples = 192 if size_code == 1 else (576 << size_code) >> 2 if size_code < 6 else (256 << size_code) >> 8
     if size_code in (6, 7):
         width = size_code - 5
-        size, at = int.from_bytes(head[at : at + width], "big") + 1, at + width
-    at += {12: 1, 13: 2, 14: 2}.get(rate_code, 0)
-    if at >= len(head) or _crc8(head[:at]) != head[at]:
+        frame_samples, crc_at = int.from_bytes(head[crc_at : crc_at + width], "big") + 1, crc_at + width
+    crc_at += {12: 1, 13: 2, 14: 2}.get(rate_code, 0)
+    if crc_at >= len(head) or _crc8(head[:crc_at]) != head[crc_at]:
         return None
-    return number if head[1] & 1 else number * (block_size or int(size))
+    return coded_number if head[1] & 1 else coded_number * (block_size or int(frame_samples))
 
 
 def _coded_number(head: bytes) -> tuple[int | None, int]:

@@ -168,34 +168,36 @@ def walk_frames(path: Path, start: int, end: int) -> MpegLayout | None:
 
 def _walk(data: FileWindow, start: int, end: int) -> MpegLayout | None:
     parts: list[MpegPart] = []
-    known: dict[bytes, _Header | None] = {}
-    skipped, at, part = False, start, None
-    while at + 4 <= end:
-        raw = data[at : at + 4]
-        header = known.get(raw)
+    known_headers: dict[bytes, _Header | None] = {}
+    skipped, frame_at, part = False, start, None
+    while frame_at + 4 <= end:
+        raw = data[frame_at : frame_at + 4]
+        header = known_headers.get(raw)
         if header is None:
-            header = known.setdefault(raw, _parse(raw))
-        if header is None or ((part is None or header.kind != part.kind) and not _goes_on(data, at, end, header.kind)):
-            found = _resync(data, at + 1, end, ends_whole=part is None)
-            if found is None:
+            header = known_headers.setdefault(raw, _parse(raw))
+        if header is None or (
+            (part is None or header.kind != part.kind) and not _goes_on(data, frame_at, end, header.kind)
+        ):
+            next_frame_at = _resync(data, frame_at + 1, end, ends_whole=part is None)
+            if next_frame_at is None:
                 break
-            if part is not None and not data[at : at + 8].startswith(_TAGS):
-                part.skipped_bytes += found - at
-            skipped, at = True, found
+            if part is not None and not data[frame_at : frame_at + 8].startswith(_TAGS):
+                part.skipped_bytes += next_frame_at - frame_at
+            skipped, frame_at = True, next_frame_at
             continue
-        stop = at + header.size
-        if stop > end and part is not None:  # the last frame is cut
+        frame_end = frame_at + header.size
+        if frame_end > end and part is not None:  # the last frame is cut
             break
-        mark = _mark_of(data, at, header) if header.layer == 3 else None
-        if mark is not None or part is None or header.kind != part.kind:
+        length_mark = _mark_of(data, frame_at, header) if header.layer == 3 else None
+        if length_mark is not None or part is None or header.kind != part.kind:
             part = MpegPart(raw, header.layer, header.kind, header.samples)
             parts.append(part)
-        if mark is None:
-            part.add(at, min(stop, end))
+        if length_mark is None:
+            part.add(frame_at, min(frame_end, end))
         else:
-            part.length_frame = (at, stop, mark)
-            part.stated, part.stated_bytes = _stated(data, mark)
-        at = stop
+            part.length_frame = (frame_at, frame_end, length_mark)
+            part.stated, part.stated_bytes = _stated(data, length_mark)
+        frame_at = frame_end
     parts = [part for part in parts if part.frames]
     if not parts:
         return None
@@ -206,31 +208,31 @@ def _is_misleading(part: MpegPart) -> bool:
     return part.layer == 3 and (part.stated is None or abs(part.stated - part.frames) > 1)
 
 
-def _goes_on(data: FileWindow, at: int, end: int, kind: int, ends_whole: bool = False) -> bool:
+def _goes_on(data: FileWindow, frame_at: int, end: int, kind: int, ends_whole: bool = False) -> bool:
     """Whether several frames of one kind follow each other from ``at`` on, or fill the rest of the file.
 
     With ``ends_whole`` the last of fewer frames must not be cut off.
     """
     for count in range(_IN_A_ROW):
-        header = _parse(data[at : at + 4])
+        header = _parse(data[frame_at : frame_at + 4])
         if header is None or header.kind != kind:
-            return count > 0 and at >= end - 4
-        at += header.size
-        if at >= end:
-            return at == end or not ends_whole
+            return count > 0 and frame_at >= end - 4
+        frame_at += header.size
+        if frame_at >= end:
+            return frame_at == end or not ends_whole
     return True
 
 
-def _resync(data: FileWindow, at: int, end: int, ends_whole: bool) -> int | None:
+def _resync(data: FileWindow, frame_at: int, end: int, ends_whole: bool) -> int | None:
     """Return the next position from which frames follow each other.
 
     Behind what is no frame at all, as in a stream of a free bitrate, a mark near the end is chance: see `_goes_on`.
     """
-    while (at := data.find(b"\xff", at, end)) >= 0:
-        header = _parse(data[at : at + 4])
-        if header is not None and _goes_on(data, at, end, header.kind, ends_whole):
-            return at
-        at += 1
+    while (frame_at := data.find(b"\xff", frame_at, end)) >= 0:
+        header = _parse(data[frame_at : frame_at + 4])
+        if header is not None and _goes_on(data, frame_at, end, header.kind, ends_whole):
+            return frame_at
+        frame_at += 1
     return None
 
 

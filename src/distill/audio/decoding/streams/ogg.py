@@ -11,6 +11,7 @@ from distill.audio.decoding.streams.byte_view import Segment, read_at
 from distill.audio.decoding.streams.file_window import FileWindow
 from distill.audio.decoding.streams.flac import FRAME_HEAD_BYTES, LAST_BLOCK, first_sample
 
+_PAGE_MARK = b"OggS"
 _BEGINS = 0x02
 _FLAC_HEAD_BYTES = 42  # the mark of FLAC and its first block
 _GAP = bytes(64)
@@ -30,20 +31,20 @@ class OggStream:
         Name of its coding; None where it is not known.
     pages
         Ranges of its pages.
-    positions
-        The least and the greatest position that a page behind the first states, in samples.
+    granule_positions
+        The least and the greatest granule position that a page behind the first states, in samples.
     """
 
     coding: str | None
     pages: list[tuple[int, int]] = field(default_factory=list)
-    positions: tuple[int, int] | None = None
+    granule_positions: tuple[int, int] | None = None
 
-    def add(self, start: int, end: int, position: int) -> None:
+    def add_page(self, start: int, end: int, granule_position: int) -> None:
         """Append a page."""
         self.pages.append((start, end))
-        if position > 0:
-            least, most = self.positions or (position, position)
-            self.positions = min(least, position), max(most, position)
+        if granule_position > 0:
+            least, most = self.granule_positions or (granule_position, granule_position)
+            self.granule_positions = min(least, granule_position), max(most, granule_position)
 
     @property
     def segments(self) -> list[Segment]:
@@ -70,6 +71,33 @@ class OggLayout:
         return [stream for stream in self.streams if stream.coding in codings]
 
 
+def begins_with_page(path: Path, position: int) -> bool:
+    """Whether a page begins at a position of a file.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    with path.open("rb") as file:
+        return read_at(file, position, len(_PAGE_MARK)) == _PAGE_MARK
+
+
+def breaks_off_in_page(path: Path, layout: OggLayout, end: int) -> bool:
+    """Whether a page begins behind the last whole one and does not end before ``end``.
+
+    Other bytes behind the last page are what a tag editor appended.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    with path.open("rb") as file:
+        following = read_at(file, layout.end, len(_PAGE_MARK))
+    return following.startswith(_PAGE_MARK[: max(1, min(4, end - layout.end))]) and layout.end < end
+
+
 def walk_pages(path: Path, start: int, end: int) -> OggLayout | None:
     """Return the streams of an Ogg file, None where it has no pages; bytes between pages are skipped.
 
@@ -86,28 +114,31 @@ def walk_pages(path: Path, start: int, end: int) -> OggLayout | None:
 def _walk(data: FileWindow, start: int, end: int) -> OggLayout | None:
     streams: list[OggStream] = []
     current: dict[bytes, OggStream] = {}
-    at = first = data.find(b"OggS\0", start, end)
-    last = at
-    while 0 <= at <= end - 27:
-        head = data[at : at + 27]
-        if len(head) < 27:  # the file has become shorter
+    page = first_page = data.find(b"OggS\0", start, end)
+    last_page_end = page
+    while 0 <= page <= end - 27:
+        page_head = data[page : page + 27]
+        if len(page_head) < 27:  # the file has become shorter
             break
-        body = at + 27 + head[26]
-        stop = body + sum(data[at + 27 : body])
-        if data[stop : stop + 5] != b"OggS\0" and (inner := data.find(b"OggS\0", at + 27, min(stop, end))) >= 0:
-            at = inner  # this page lost its end
+        body = page + 27 + page_head[26]
+        page_end = body + sum(data[page + 27 : body])
+        inner = (
+            -1 if data[page_end : page_end + 5] == b"OggS\0" else data.find(b"OggS\0", page + 27, min(page_end, end))
+        )
+        if inner >= 0:
+            page = inner  # this page lost its end
             continue
-        if stop > end:
+        if page_end > end:
             break
-        serial = head[14:18]
-        if head[5] & _BEGINS:
+        serial = page_head[14:18]
+        if page_head[5] & _BEGINS:
             current[serial] = OggStream(_coding(data[body : body + 8]))
             streams.append(current[serial])
         if serial in current:
-            current[serial].add(at, stop, int.from_bytes(head[6:14], "little", signed=True))
-        last = stop
-        at = stop if data[stop : stop + 5] == b"OggS\0" else data.find(b"OggS\0", stop, end)
-    return OggLayout(streams, first, last) if streams else None
+            current[serial].add_page(page, page_end, int.from_bytes(page_head[6:14], "little", signed=True))
+        last_page_end = page_end
+        page = page_end if data[page_end : page_end + 5] == b"OggS\0" else data.find(b"OggS\0", page_end, end)
+    return OggLayout(streams, first_page, last_page_end) if streams else None
 
 
 def _coding(head: bytes) -> str | None:

@@ -92,27 +92,27 @@ def _at(file: IO[bytes], position: int, count: int) -> bytes:
 def _padding_end(file: IO[bytes], start: int, end: int) -> int:
     """Return the first byte from ``start`` on that is not zero."""
     file.seek(start)
-    at = start
-    while at < min(end, start + _SCANNED_PADDING):
-        block = file.read(min(1 << 16, end - at))
+    position = start
+    while position < min(end, start + _SCANNED_PADDING):
+        block = file.read(min(1 << 16, end - position))
         if not block:
-            return at
-        rest = block.lstrip(b"\0")
-        if rest:
-            return at + len(block) - len(rest)
-        at += len(block)
-    return at
+            return position
+        behind_zeros = block.lstrip(b"\0")
+        if behind_zeros:
+            return position + len(block) - len(behind_zeros)
+        position += len(block)
+    return position
 
 
 def skip_padding(raw: IO[bytes], path: Path, start: int, end: int) -> int:
     """Return the position behind zeros, and behind junk that the suffix of the file shows to be none of it."""
-    behind = _padding_end(raw, start, end)
-    if behind >= end:
+    behind_padding = _padding_end(raw, start, end)
+    if behind_padding >= end:
         return start
     mark = _MARKS.get(path.suffix.lower())
-    raw.seek(behind)
-    data = raw.read(_JUNK)
-    if data.startswith((*CONTAINER_MARKS, b"OggS", b"fLaC", VOC_MAGIC)):
-        return behind
-    found = re.search(mark, data, re.DOTALL) if mark is not None else None
-    return behind + found.start() if found is not None else start
+    raw.seek(behind_padding)
+    junk = raw.read(_JUNK)
+    if junk.startswith((*CONTAINER_MARKS, b"OggS", b"fLaC", VOC_MAGIC)):
+        return behind_padding
+    sound_mark = re.search(mark, junk, re.DOTALL) if mark is not None else None
+    return behind_padding + sound_mark.start() if sound_mark is not None else start

@@ -36,39 +36,39 @@ def voc_segments(path: Path, start: int, end: int) -> tuple[list[Segment], Exten
     """
     with ByteView(path, [(start, end)]) as file:
         file.seek(20)
-        at, total = int.from_bytes(file.read(2), "little"), end - start
-        head, size_at = None, 0  # of the first block of samples
-        found: list[Segment] = []
+        block_at, total = int.from_bytes(file.read(2), "little"), end - start
+        head, size_field_at = None, 0  # of the first block of samples
+        segments: list[Segment] = []
         missing = 0  # bytes of the last block
         silence_left = _MOST_24  # a block of seven bytes claims up to 65 536 samples; a sound cannot have more
         for _ in range(_BLOCKS_LOOKED_AT):
-            file.seek(at)
+            file.seek(block_at)
             raw = file.read(4 + max(_HEAD_BYTES.values()))
             if len(raw) < 4 or raw[0] == 0:
                 break
-            kind, claimed = raw[0], at + 4 + int.from_bytes(raw[1:4], "little")
-            stop = min(claimed, total)
+            kind, claimed = raw[0], block_at + 4 + int.from_bytes(raw[1:4], "little")
+            block_end = min(claimed, total)
             described = raw[4 : 4 + _HEAD_BYTES.get(kind, 0)]
             if kind in _HEAD_BYTES:
                 if head is None:
-                    head, size_at = described, at + 1
+                    head, size_field_at = described, block_at + 1
                 elif described != head:  # another sound
                     break
             if kind in _HEAD_BYTES or (kind == _CONTINUED and head is not None):
-                found.append((start + at + 4 + len(described), start + stop))
-                missing = 0 if raw[1:4] == b"\xff\xff\xff" else claimed - stop  # not known
+                segments.append((start + block_at + 4 + len(described), start + block_end))
+                missing = 0 if raw[1:4] == b"\xff\xff\xff" else claimed - block_end  # not known
             elif kind == _SILENCE and head is not None and len(head) == _HEAD_BYTES[_SOUND]:
                 length = min(int.from_bytes(raw[4:6], "little") + 1, silence_left)
-                found.append(_UNSIGNED_8_BITS * length)
+                segments.append(_UNSIGNED_8_BITS * length)
                 silence_left -= length
             elif kind > _NEW_SOUND:
                 break
-            at = stop
-    if head is None or (len(found) == 1 and total - 2 <= at < total):
+            block_at = block_end
+    if head is None or (len(segments) == 1 and total - 2 <= block_at < total):
         return None
-    present = sum(len(part) if isinstance(part, bytes) else part[1] - part[0] for part in found)
+    present = sum(len(part) if isinstance(part, bytes) else part[1] - part[0] for part in segments)
     size_field = min(len(head) + present, _MOST_24).to_bytes(3, "little")
     # A block of no kind ends the file; libsndfile counts on it.
-    head_at = start + size_at + 3
-    whole = [(start, start + size_at), size_field, (head_at, head_at + len(head)), *found, b"\0"]
+    head_at = start + size_field_at + 3
+    whole = [(start, start + size_field_at), size_field, (head_at, head_at + len(head)), *segments, b"\0"]
     return whole, Extent(max(1, present + missing), present)

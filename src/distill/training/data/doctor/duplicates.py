@@ -128,10 +128,10 @@ def _are_duplicates(first: _Beginning, second: _Beginning, wanted: float) -> boo
     Short sounds fit into a short transform.  Between samples its values differ a little from those of the longest one.
     """
     size = max(_LEAST_SIZE, 1 << (first.samples + second.samples - 1).bit_length())
-    found = _correlation(first, second, min(size, _SIZE))
-    if size < _SIZE and abs(found - wanted) < _CLOSE:
-        found = _correlation(first, second, _SIZE)
-    return found >= wanted
+    correlation = _correlation(first, second, min(size, _SIZE))
+    if size < _SIZE and abs(correlation - wanted) < _CLOSE:
+        correlation = _correlation(first, second, _SIZE)
+    return correlation >= wanted
 
 
 def _correlation(first: _Beginning, second: _Beginning, size: int) -> float:

@@ -165,31 +165,31 @@ def _copies(group: Sequence[MeasuredSound]) -> Finding:
 
 
 def _clipping(measured: Sequence[MeasuredSound]) -> Finding | None:
-    found = [item for item in measured if item.facts.clipped >= CLIPPED]
-    if not found:
+    clipped = [item for item in measured if item.facts.clipped >= CLIPPED]
+    if not clipped:
         return None
     return Finding(
         "clipping",
         "Clipped: the loudest moments are cut off",
         "They were recorded or exported too loud. The model learns the crackle as part of the sound. Best is to export "
         "them again at a lower level.",
-        _paths(found),
-        {item.sound.source: SoundFix(leaves_out=True) for item in found},
+        _paths(clipped),
+        {item.sound.source: SoundFix(leaves_out=True) for item in clipped},
         "Leave them out.",
     )
 
 
 def _hum(measured: Sequence[MeasuredSound]) -> Finding | None:
-    found = [item for item in measured if is_humming(item)]
-    if not found:
+    humming = [item for item in measured if is_humming(item)]
+    if not humming:
         return None
-    hertz = " and ".join(f"{hz:g} Hz" for hz in sorted({item.facts.hum_hz for item in found}))
+    hertz = " and ".join(f"{hz:g} Hz" for hz in sorted({item.facts.hum_hz for item in humming}))
     return Finding(
         "hum",
         f"Mains hum ({hertz})",
         "The hum of the power line is there all the time, so the model puts it into everything that it makes.",
-        _paths(found),
-        {item.sound.source: SoundFix(hum_hz=item.facts.hum_hz) for item in found},
+        _paths(humming),
+        {item.sound.source: SoundFix(hum_hz=item.facts.hum_hz) for item in humming},
         "Take the hum out.",
     )
 
@@ -200,19 +200,19 @@ def is_humming(item: MeasuredSound) -> bool:
 
 
 def _phase(measured: Sequence[MeasuredSound]) -> Finding | None:
-    found = [item for item in measured if item.facts.correlation <= INVERTED]
-    if not found:
+    inverted = [item for item in measured if item.facts.correlation <= INVERTED]
+    if not inverted:
         return None
-    handled = [item for item in found if item.sound.note]
+    handled = [item for item in inverted if item.sound.note]
     fixes = {
-        item.sound.source: SoundFix(channel=int(item.facts.louder_channel)) for item in found if not item.sound.note
+        item.sound.source: SoundFix(channel=int(item.facts.louder_channel)) for item in inverted if not item.sound.note
     }
     done = f"Of {len(handled)} of them only the louder channel is used already." if handled else ""
     return Finding(
         "phase",
         "One channel is upside down",
         "Training is in mono. Where left and right are opposite they cancel each other out, and little is left.",
-        _paths(found),
+        _paths(inverted),
         fixes,
         "Use the louder channel only." if fixes else "",
         "Only the louder channel is used already." if not fixes else done,
@@ -221,9 +221,9 @@ def _phase(measured: Sequence[MeasuredSound]) -> Finding | None:
 
 def _silence(measured: Sequence[MeasuredSound]) -> list[Finding]:
     """Return a finding about silence that is skipped by itself, and one about silence that is not."""
-    found = [item for item in measured if item.facts.lead_s >= LEAD_S or item.facts.tail_s >= TAIL_S]
-    kept = [item for item in found if _keeps_silence(item)]
-    skipped = [item for item in found if not _keeps_silence(item)]
+    silent_ends = [item for item in measured if item.facts.lead_s >= LEAD_S or item.facts.tail_s >= TAIL_S]
+    kept = [item for item in silent_ends if _keeps_silence(item)]
+    skipped = [item for item in silent_ends if not _keeps_silence(item)]
     why = "Silence before and behind a sound takes the room of the sound: the model learns to be late, or silent."
     findings = []
     if kept:
@@ -251,16 +251,16 @@ def _strangers(measured: Sequence[MeasuredSound]) -> Finding | None:
     if len(different) < STRANGER_SOUNDS:
         return None
     scores = strangeness(np.array([item.timbre for item in different]))
-    found = [item for item, score in zip(different, scores, strict=True) if score >= STRANGER]
-    if not found:
+    strangers = [item for item, score in zip(different, scores, strict=True) if score >= STRANGER]
+    if not strangers:
         return None
     return Finding(
         "stranger",
         "Unlike all the others",
         "A model of few sounds learns what they have in common. One that is quite different takes room from the "
         "others, and new sounds come out in between.",
-        _paths(found),
-        {item.sound.source: SoundFix(leaves_out=True) for item in found},
+        _paths(strangers),
+        {item.sound.source: SoundFix(leaves_out=True) for item in strangers},
         "Leave them out.",
     )
 
@@ -281,14 +281,14 @@ def strangeness(timbres: "np.ndarray[Any, np.dtype[np.float64]]") -> "np.ndarray
 
 
 def _offset(measured: Sequence[MeasuredSound]) -> Finding | None:
-    found = [item for item in measured if item.facts.offset >= OFFSET]
-    if not found:
+    off_centre = [item for item in measured if item.facts.offset >= OFFSET]
+    if not off_centre:
         return None
     return Finding(
         "offset",
         "Off centre (DC offset)",
         "The wave does not swing around zero. That costs level, and clicks where a sound begins and ends.",
-        _paths(found),
+        _paths(off_centre),
         done_text="The offset is removed already when a sound is read.",
     )
 

@@ -120,7 +120,7 @@ def _facts(sound: CachedSound, cancel_event: threading.Event | None) -> SoundFac
         seconds=sound.duration_s,
         clipped=clipped,
         offset=max(_offset(channel) for channel in raw),
-        correlation=_correlation(raw),
+        correlation=_channel_correlation(raw),
         louder_channel=float(np.argmax(energies)),
         lead_s=lead,
         tail_s=tail,
@@ -151,12 +151,12 @@ def _read_raw(sound: CachedSound, cancel_event: threading.Event | None) -> Float
     """Return the samples of the file ``[channels, frames]``, as they are."""
     blocks: list[FloatArray] = []
     with open_sound(sound.source) as file:
-        left = round(MEASURED_S * file.samplerate)
+        frames_left = round(MEASURED_S * file.samplerate)
         for block in read_blocks(file):
             check(cancel_event)
-            blocks.append(without_absurd(block[:left]).copy())  # the block is read into again
-            left -= len(block)
-            if left <= 0:
+            blocks.append(without_absurd(block[:frames_left]).copy())  # the block is read into again
+            frames_left -= len(block)
+            if frames_left <= 0:
                 break
     return np.ascontiguousarray(np.concatenate(blocks).T)
 
@@ -206,7 +206,7 @@ def _blurred_crests(wave: FloatArray) -> int:
 
     They blur what is flat, so that clipping of a few moments cannot be told from a loud sound any more.
     """
-    top, found = float(wave.max()), 0
+    top, clipped_crests = float(wave.max()), 0
     starts, _ = _crests(wave, 0.5 * top)
     heights = 20 * np.log10(np.maximum.reduceat(wave, starts) / top)
     for limit in np.arange(0.0, -4.01, -0.25):
@@ -215,10 +215,10 @@ def _blurred_crests(wave: FloatArray) -> int:
         level = top * 10 ** ((limit - 0.4) / 20)
         flat = np.add.reduceat((wave >= 0.9 * level).astype(np.int64), starts)[at_limit]
         width = np.add.reduceat((wave >= 0.6 * level).astype(np.int64), starts)[at_limit]
-        count = int(((flat > 0.72 * width) & (width >= 3)).sum())
-        if count > 1.5 * (1 + others):
-            found = max(found, count)
-    return found
+        flat_crests = int(((flat > 0.72 * width) & (width >= 3)).sum())
+        if flat_crests > 1.5 * (1 + others):
+            clipped_crests = max(clipped_crests, flat_crests)
+    return clipped_crests
 
 
 def _crests(wave: FloatArray, level: float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
@@ -227,12 +227,12 @@ def _crests(wave: FloatArray, level: float) -> tuple[npt.NDArray[np.intp], npt.N
     return edges[::2], edges[1::2]
 
 
-def _correlation(raw: FloatArray) -> float:
+def _channel_correlation(raw: FloatArray) -> float:
     if len(raw) < 2:
         return 1.0
     left, right = (channel - channel.mean() for channel in raw[:2])
-    norm = float(np.sqrt(np.dot(left, left) * np.dot(right, right)))
-    return float(np.dot(left, right)) / norm if norm > 0 else 1.0
+    channel_norm = float(np.sqrt(np.dot(left, left) * np.dot(right, right)))
+    return float(np.dot(left, right)) / channel_norm if channel_norm > 0 else 1.0
 
 
 def _silence(sound: CachedSound) -> tuple[float, float]:

@@ -49,21 +49,21 @@ _MANY_THREADS = 4
 
 def common_plan(opened: OpenedRun, data: TrainingData, model: nn.Module) -> ComputePlan:
     """Return the compute plan of all processes, which the first one chooses."""
-    chosen: list[ComputePlan] = []
+    chosen_plans: list[ComputePlan] = []
 
     def choose() -> dict[str, Any]:
-        chosen.append(_compute_plan(opened, data, model))
-        return chosen[0].to_dict()
+        chosen_plans.append(_compute_plan(opened, data, model))
+        return chosen_plans[0].to_dict()
 
-    told = opened.ranks.on_first(choose)
-    return chosen[0] if chosen else ComputePlan.from_dict(told)
+    plan_of_first = opened.ranks.on_first(choose)
+    return chosen_plans[0] if chosen_plans else ComputePlan.from_dict(plan_of_first)
 
 
 def _compute_plan(opened: OpenedRun, data: TrainingData, model: nn.Module) -> ComputePlan:
     """Return the compute plan: that of the run so far, or one chosen by a trial on a copy of the network."""
     state = (opened.checkpoint or {}).get("training_state") or {}
-    known = state.get("speed", opened.record.speed)
-    if known != {} and (stored := stored_plan(known, opened.request.resume_checkpoint)) is not None:
+    stored_speed = state.get("speed", opened.record.speed)
+    if stored_speed != {} and (stored := stored_plan(stored_speed, opened.request.resume_checkpoint)) is not None:
         plan = stored.changed_by(opened.config)
         if opened.config.num_threads == "auto" and opened.record.speed.get("processes", 1) != opened.ranks.size:
             threads = torch.get_num_threads()  # that number was right for another number of processes
@@ -208,21 +208,21 @@ def choose_plan(
 
 
 def _trial_size(
-    plan: ComputePlan, step: Trial, chunks: int, device: torch.device, plans: int, seconds: float
+    plan: ComputePlan, step: Trial, chunks: int, device: torch.device, compute_plans: int, seconds: float
 ) -> tuple[int, float]:
     """Return on how many chunks of a batch the plans can be compared in ``seconds``, and the seconds of such a step."""
     if device.type != "cpu":
         return chunks, 0.0
-    took = 0.0
+    step_seconds = 0.0
     for _ in range(2):  # the first step is slower than all others
         start = time.perf_counter()
         step(plan, 1)
-        took = time.perf_counter() - start
-        if took > FIRST_STEP_SECONDS:
+        step_seconds = time.perf_counter() - start
+        if step_seconds > FIRST_STEP_SECONDS:
             break
-    affordable = int(seconds / ((1 + _LEAST_TIMED_STEPS) * plans * max(took, 1e-6)))
-    size = max(1, min(chunks, affordable))
-    return size, took * size
+    affordable_chunks = int(seconds / ((1 + _LEAST_TIMED_STEPS) * compute_plans * max(step_seconds, 1e-6)))
+    trial_chunks = max(1, min(chunks, affordable_chunks))
+    return trial_chunks, step_seconds * trial_chunks
 
 
 def _memory_file() -> Path:
@@ -250,9 +250,9 @@ def _remember(key: str, plan: ComputePlan) -> None:
         memory = read_json(_memory_file())
     except (OSError, ValueError):
         memory = {}
-    known = memory if isinstance(memory, dict) else {}
+    known_plans = memory if isinstance(memory, dict) else {}
     with suppress(OSError):
-        write_json(_memory_file(), {**known, key: {"at": time.time(), "speed": plan.to_dict()}})
+        write_json(_memory_file(), {**known_plans, key: {"at": time.time(), "speed": plan.to_dict()}})
 
 
 def _fastest(timed: list[tuple[ComputePlan, float]]) -> ComputePlan:

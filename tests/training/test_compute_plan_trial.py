@@ -12,7 +12,7 @@ from distill.computing.devices import pick_device
 from distill.errors import ConfigurationError
 from distill.json_files import read_json, write_json
 from distill.training import TrainingConfig
-from distill.training.beginning.plan_trial import LEAST_CHUNKS, choose_plan
+from distill.training.beginning.compute_plan_trial import LEAST_CHUNKS, choose_plan
 from distill.training.compute_plan import ComputePlan
 
 CPU = torch.device("cpu")
@@ -26,7 +26,7 @@ class Clock:
 
 @pytest.fixture(autouse=True)
 def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("distill.training.beginning.plan_trial.time.perf_counter", lambda: Clock.seconds)
+    monkeypatch.setattr("distill.training.beginning.compute_plan_trial.time.perf_counter", lambda: Clock.seconds)
 
 
 class Machine:
