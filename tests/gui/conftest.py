@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from distill.gui.background import stuck_threads, thread_priority
+from distill.gui.plots.panel import PlotsPanel
 from distill.gui.window.main_window import MainWindow
 from distill.playback.player import Player
 from tests.gui.fakes import FakeDevice, FakeEngine, tone
@@ -24,6 +25,12 @@ def _nothing_steps_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(thread_priority, "BACKGROUND_NICENESS", 0)
     monkeypatch.setattr(stuck_threads, "PATIENCE_S", 120.0)  # nothing is left behind because the machine is busy
     monkeypatch.setattr(stuck_threads, "KEEPING_PATIENCE_S", 120.0)
+
+
+@pytest.fixture(autouse=True)
+def plots_when_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the plots out that a complete window builds, which take a fifth of its time; a file may override this."""
+    monkeypatch.setattr(PlotsPanel, "build_named", lambda panel: None)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ CHANNELS = (8, 16, 32, 64)
 #: Width and blocks of the priors.
 PRIOR = (32, 1)
 #: Steps for each sound that the priors take at the end of a run.
-CLOSING_STEPS = 4
+CLOSING_STEPS = 1
 #: Iterations of Griffin-Lim for a preview.
 GRIFFIN_LIM_ITERATIONS = 2
 #: What each measure of new sounds draws: a sixteenth of what users get.

@@ -23,6 +23,12 @@ from tests.training.conftest import ONE_FAMILY_OFTEN, MakeConfig, ended, topics
 STAGE = "Learning to make new sounds"
 
 
+@pytest.fixture(autouse=True)
+def _steps_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the phase have so many steps that it can be stopped in its middle."""
+    monkeypatch.setattr("distill.runs.estimates.estimate._CLOSING_STEPS_PER_SOUND", 4)
+
+
 def progress(events: list[Event]) -> list[tuple[int, int]]:
     return [(e.done, e.total) for e in events if isinstance(e, PreparationProgress) and e.stage == STAGE]
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 
+from distill.config.family_catalog import FAMILIES
 from distill.config.training import AnyConfig
 from distill.errors import CheckpointError, RunFolderError
 from distill.events import Event
@@ -62,7 +63,11 @@ class StopAt:
                 self.cancel.set()
 
 
-@pytest.mark.parametrize(("stop_at", "is_within"), [(1, False), (5, True), (8, False)])
+#: Families, and steps after or within which a run is cancelled: each family within one, two of them also between two.
+CANCELLATIONS = [(row.key, 5, True) for row in FAMILIES] + [(FAMILIES[0].key, 1, False), (FAMILIES[-1].key, 8, False)]
+
+
+@pytest.mark.parametrize(("family_key", "stop_at", "is_within"), CANCELLATIONS, indirect=["family_key"])
 def test_cancelled_and_resumed(
     sounds: list[Path],
     make_config: MakeConfig,
@@ -168,6 +173,7 @@ def check_a_killed_run(
     assert stored["metrics_history"]["steps"]["train_loss"] == steps["train_loss"]
 
 
+@ONE_FAMILY_OFTEN
 @pytest.mark.skipif(sys.platform == "win32", reason="kills a process by a POSIX signal")
 def test_killed_and_resumed(sounds: list[Path], make_config: MakeConfig, tmp_path: Path) -> None:
     def has_reached(epoch: int) -> Callable[[float], bool]:

@@ -18,6 +18,11 @@ from tests.gui.fakes import FakeDevice, FakeEngine
 
 
 @pytest.fixture
+def plots_when_needed() -> None:
+    """Let a window build its plots as it does for users."""
+
+
+@pytest.fixture
 def panel(qtbot: QtBot) -> PlotsPanel:
     made = PlotsPanel()
     qtbot.addWidget(made)

@@ -140,6 +140,7 @@ def test_the_curves_show_what_was_measured(loaded: MainWindow, qtbot: QtBot) -> 
     qtbot.waitUntil(lambda: counts() == [3, 3, 3, 3 * STEPS])
     assert [i.angle for i in plot.getPlotItem().items if isinstance(i, pg.InfiniteLine)] == [0]
     assert [i.value() for i in plot.getPlotItem().items if isinstance(i, pg.InfiniteLine)] == [0.5]
+    assert "codebook" in loaded.plots.plots
     codebook = loaded.findChild(pg.PlotWidget, "codebookPlot")
     assert codebook is not None
     assert not codebook.isVisible()
