@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from distill import paths
 from distill.gui.play.pads.pad_grid import PadGrid
 from distill.gui.player.waveform_position_slider import PositionSlider
-from distill.gui.plots.legend import LegendEntry
+from distill.gui.plots.legend_and_export_menu import LegendEntry
 from distill.gui.plots.plot_view import PlotView
 from distill.gui.previews.grid_with_originals import PreviewTable
 from distill.gui.widgets import theme

@@ -12,8 +12,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from distill.gui.plots.curve_drawing import Curve
 from distill.gui.plots.curve_style import CurveStyle
-from distill.gui.plots.header import PlotHeader
-from distill.gui.plots.legend import LegendEntry
+from distill.gui.plots.legend_and_export_menu import LegendEntry, PlotHeader
 from distill.gui.plots.marks.mark_texts import preview_text
 from distill.gui.plots.marks.marks_overlay import STRIP, Cursor, Overlay
 from distill.gui.plots.plot_view import PlotView, make_right_axis
