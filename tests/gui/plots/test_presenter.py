@@ -18,7 +18,7 @@ from distill.gui.background.background_tasks import end_tasks
 from distill.gui.engine.run_controller import RunController
 from distill.gui.engine.run_state import RunState
 from distill.gui.plots.export.save_dialog import free_name
-from distill.gui.plots.marks.mark_texts import interruption_label, interruption_text
+from distill.gui.plots.marks import interruption_label, interruption_text
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.presenter import PlotsPresenter, first_previews
 from distill.gui.widgets import theme

@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 from distill.gui.compare.compared_sounds_model import LETTERS, ORIGINAL, SoundsModel
 from distill.gui.compare.compared_sounds_view import SoundsView
 from distill.gui.player.window_wide_keys import PlayerKeys
-from distill.gui.plots.curve_style import CurveStyle
+from distill.gui.plots.curve_drawing import CurveStyle
 from distill.gui.plots.plot import Plot
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.gui.plots.curve_style import CurveStyle
+from distill.gui.plots.curve_drawing import CurveStyle
 from distill.gui.widgets import theme
 from distill.gui.widgets.flow_box import FlowBox
 from distill.gui.widgets.icons import icon
