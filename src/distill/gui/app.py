@@ -23,7 +23,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from distill import __version__
-from distill.gui.background.stuck_threads import end_if_stuck
+from distill.gui.background_tasks import end_if_stuck
 from distill.gui.quit_signals import QuitSignals
 from distill.gui.window.crash_presenter import ReportWatcher
 from distill.gui.window.gc_timer import GCTimer

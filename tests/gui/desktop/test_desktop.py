@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.generation.history.sound_history import GeneratedEntry
 from distill.generation.recipe import NEW, Recipe
-from distill.gui.background.background_tasks import end_tasks
+from distill.gui.background_tasks import end_tasks
 from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.play.export.kit_dialog import KitDialog

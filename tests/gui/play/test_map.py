@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from distill.generation.map.map_chunks import Position, ShownMap
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.play import waveform_reader
 from distill.gui.play.map_view import MapView
 from distill.gui.play.pads.pad import Pad

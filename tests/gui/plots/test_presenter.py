@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.config.training import TrainingConfig
 from distill.events import PreviewEvent
-from distill.gui.background.background_tasks import end_tasks
+from distill.gui.background_tasks import end_tasks
 from distill.gui.engine.run_controller import RunController
 from distill.gui.engine.run_state import RunState
 from distill.gui.plots.export.save_dialog import free_name

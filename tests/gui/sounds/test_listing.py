@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QMenu, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill.audio.demo.demo_sounds import write_demo_sounds
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.sounds import presenter
 from distill.gui.sounds.model import CELL_ROLE
 from distill.gui.widgets.plain_text import short_names

@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.config.training import TrainingConfig
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.training import start_point_choice
 from distill.gui.training.start_point_choice import StartChoice, read_model
 from distill.gui.window.main_window import MainWindow

@@ -24,8 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.gui.compare.compared_sounds_model import LETTERS, ORIGINAL, SoundsModel
-from distill.gui.compare.compared_sounds_view import SoundsView
+from distill.gui.compare.compared_sounds import LETTERS, ORIGINAL, SoundsModel, SoundsView
 from distill.gui.player.window_wide_keys import PlayerKeys
 from distill.gui.plots.curve_drawing import CurveStyle
 from distill.gui.plots.plot import Plot

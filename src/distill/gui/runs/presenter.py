@@ -6,7 +6,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 
 from distill import paths
-from distill.gui.background.background_tasks import BackgroundTask, Work
+from distill.gui.background_tasks import BackgroundTask, Work
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.engine.run_state import RunState
 from distill.gui.runs.panel import RunsPanel

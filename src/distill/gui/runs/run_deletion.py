@@ -7,7 +7,7 @@ from PySide6.QtCore import QCoreApplication, QObject, Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from distill.errors import RunFolderError
-from distill.gui.background.background_tasks import Work
+from distill.gui.background_tasks import Work
 from distill.gui.desktop.system_trash import move_to_trash
 from distill.gui.runs.panel import RunsPanel
 from distill.gui.training.presenter import TrainingPresenter

@@ -7,7 +7,7 @@ from PySide6.QtCore import QCoreApplication, QObject
 from PySide6.QtWidgets import QMainWindow, QMessageBox, QWidget
 
 from distill import diagnostics
-from distill.gui.background.background_tasks import end_tasks
+from distill.gui.background_tasks import end_tasks
 from distill.gui.engine.run_state import RunState
 from distill.gui.user_errors import error_text, is_user_error
 from distill.gui.window.layout import Frame
