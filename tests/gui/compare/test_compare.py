@@ -168,7 +168,7 @@ def test_what_goes_wrong_is_said_where_it_is_seen(dialog: CompareDialog, runs: l
     for folder in runs:
         for file in (folder / "previews").iterdir():
             file.unlink()
-    dialog.hear("A")
+    dialog.sounds.hear("A")
     qtbot.waitUntil(lambda: ".wav" in dialog.problem.text(), timeout=10_000)
 
 

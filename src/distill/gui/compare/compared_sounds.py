@@ -1,6 +1,6 @@
-"""The compared sounds: a table with a row for each sound and a column for each run, in which a click plays.
+"""The compared sounds: a table with a row for each sound and a column for each run, and which of them is to be heard.
 
-Return or a letter plays too, and another letter switches in place.
+A click, Return or a letter plays, another letter switches in place, and Space stops.
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,8 @@ class SoundsModel(QAbstractTableModel):
         self._rows: tuple[SameSound, ...] = ()
         self._compared_seed: int | None = None
         self._seeded: tuple[SameSound, ...] = ()
-        self._heard_file: Path | None = None
+        #: The sound that is heard; None for none.
+        self.heard_file: Path | None = None
 
     @property
     def rows(self) -> tuple[SameSound, ...]:
@@ -71,8 +72,8 @@ class SoundsModel(QAbstractTableModel):
         self.endResetModel()
 
     def show_heard(self, file: Path | None) -> None:
-        """Mark the sound that is heard."""
-        self._heard_file = file
+        """Mark the sound that is heard; None for none."""
+        self.heard_file = file
         if self.rows:
             self.dataChanged.emit(self.index(0, 0), self.index(self.rowCount() - 1, self.columnCount() - 1))
 
@@ -112,7 +113,7 @@ class SoundsModel(QAbstractTableModel):
         if role == COMPARED_FILE_ROLE:
             return file
         if role == HEARD_ROLE:
-            return file is not None and file == self._heard_file
+            return file is not None and file == self.heard_file
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             text = f"{self.headerData(column, Qt.Orientation.Horizontal)}, {self._name(row)}{self._epoch(row, column)}"
             return plain_tip(text) if role == Qt.ItemDataRole.ToolTipRole else text
@@ -170,13 +171,17 @@ class _CellDelegate(QStyledItemDelegate):
 
 
 class SoundsView(QTableView):
-    """Emits which cell is to be heard."""
+    """Emits what is to be heard; it plays nothing."""
 
-    hear_requested = Signal(int, int)  # row, column
+    #: These files are compared; the one with this number is to be heard.
+    hear_requested = Signal(object, int)  # tuple of Path, number
+    stop_requested = Signal()
 
     def __init__(self, model: SoundsModel, thumbnails: Thumbnails) -> None:
         super().__init__()
         self.setModel(model)
+        self._table = model
+        self._row = 0
         self.setObjectName("comparedSounds")
         self.setAccessibleName(self.tr("Compared sounds"))
         self.setToolTip(self.tr("Click a sound to hear it. The letters switch between the runs at the same position."))
@@ -195,6 +200,25 @@ class SoundsView(QTableView):
             header.setSectionsClickable(False)
         self.clicked.connect(self._on_index)
         self.activated.connect(self._on_index)
+        self.selectionModel().currentChanged.connect(self._on_current_changed)
+
+    def show_sounds(self, sounds: Sequence[SameSound]) -> None:
+        """Show the previews of an epoch."""
+        self._table.show_sounds(sounds)
+        self._row = min(self._row, max(0, self._table.rowCount() - 1))
+
+    def hear(self, letter: str) -> None:
+        """Hear a run, or the original, of the current row: at the same position, if another one of the row is heard."""
+        self._hear(self._row, 0 if letter == ORIGINAL else 1 + LETTERS.index(letter))
+
+    def play_or_stop(self) -> None:
+        """Stop what is heard, or hear the current cell."""
+        if self._table.heard_file is not None:
+            self.stop_requested.emit()
+        else:
+            column = self.currentIndex().column()
+            is_empty = column < 0 or not self._table.rowCount() or self._table.file(self._row, column) is None
+            self._hear(self._row, 1 if is_empty else column)
 
     def key_group(self) -> KeyGroup:
         """Say which keys work here."""
@@ -209,4 +233,19 @@ class SoundsView(QTableView):
             super().keyPressEvent(event)
 
     def _on_index(self, index: QModelIndex) -> None:
-        self.hear_requested.emit(index.row(), index.column())
+        self._hear(index.row(), index.column())
+
+    def _on_current_changed(self, index: QModelIndex) -> None:
+        if index.isValid():
+            self._row = index.row()
+
+    def _hear(self, row: int, column: int) -> None:
+        if not 0 <= row < self._table.rowCount() or column >= self._table.columnCount():
+            return
+        file = self._table.file(row, column)
+        if file is None:
+            return
+        self._row = row
+        self.setCurrentIndex(self._table.index(row, column))
+        group = self._table.group(row)
+        self.hear_requested.emit(group, group.index(file))
