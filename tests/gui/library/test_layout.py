@@ -15,8 +15,8 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.generation.recipe import MOST_COUNT
-from distill.gui.library.model_delegate import CURVE_WIDTH, ModelDelegate
 from distill.gui.library.model_facts_text import row_facts
+from distill.gui.library.model_rows import CURVE_WIDTH, ModelDelegate
 from distill.gui.lists.list_model import ITEM_ROLE
 from distill.gui.lists.row_painting import two_lines, whole_facts
 from distill.gui.widgets import theme

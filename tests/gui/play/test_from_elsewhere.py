@@ -17,7 +17,7 @@ from distill.generation.recipe import MAPPED, Recipe
 from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.play.pads.pad_grid import COUNT
 from distill.gui.play.presenter import PlayPresenter
-from distill.gui.previews.menu import PreviewMenu
+from distill.gui.previews.panel import PreviewMenu
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.page_switch import MODELS, PLAY, TRAINING
 from tests.gui.fakes import make_previews, tone

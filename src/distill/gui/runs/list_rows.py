@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QStyleOptionViewItem, QWidget
 from distill.config.family_catalog import FAMILIES
 from distill.events import UNSAVED
 from distill.gui.lists.list_model import ITEM_ROLE, MARKED_ROLE, ListModel
-from distill.gui.lists.renaming_delegate import RenamingDelegate
 from distill.gui.lists.row_painting import StyledText, paint_ground, row_size, write_row
+from distill.gui.lists.row_views import RenamingDelegate
 from distill.gui.widgets import theme
 from distill.gui.widgets.formatting import count_of, format_date
 from distill.gui.widgets.plain_text import readable, rich_tip
