@@ -22,7 +22,7 @@ from distill.gui.lists.row_painting import two_lines, whole_facts
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import SIDE
 from distill.gui.window.main_window import SMALLEST_SIZE, MainWindow
-from distill.gui.window.page_switch import MODELS
+from distill.gui.window.top_bar import MODELS
 from distill.library.model_entry import ModelEntry
 from tests.gui.cut_off import cut_off
 from tests.gui.library.test_page import find, until_idle

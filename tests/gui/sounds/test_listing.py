@@ -18,7 +18,7 @@ from distill.gui.sounds import presenter
 from distill.gui.sounds.model import CELL_ROLE
 from distill.gui.widgets.plain_text import short_names
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import MODELS
+from distill.gui.window.top_bar import MODELS
 from distill.settings import WindowSettings
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine, tone

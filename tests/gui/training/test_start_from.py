@@ -13,7 +13,7 @@ from distill.gui.background_tasks import BackgroundTask
 from distill.gui.training import start_point_choice
 from distill.gui.training.start_point_choice import StartChoice, read_model
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import TRAINING
+from distill.gui.window.top_bar import TRAINING
 from distill.json_files import write_json
 from distill.runs.run_record import RunRecord
 from distill.runs.summary import summarise

@@ -17,7 +17,7 @@ from distill.gui.plots.plot_view import PlotView
 from distill.gui.previews.grid_with_originals import PreviewTable
 from distill.gui.widgets import theme
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import MODELS, PLAY, PageSwitch
+from distill.gui.window.top_bar import MODELS, PLAY, PageSwitch
 from distill.library.model_library import ModelLibrary
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine
