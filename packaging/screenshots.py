@@ -148,7 +148,7 @@ class _Scene:
 
     def _play(self) -> None:
         from distill.gui.engine.run_state import RunState
-        from distill.gui.window.page_switch import MODELS, PLAY
+        from distill.gui.window.top_bar import MODELS, PLAY
 
         window = self._window
         bridge = window.runs.bridge

@@ -12,7 +12,7 @@ from PySide6.QtGui import QDesktopServices, QMouseEvent
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from distill.gui.background import stuck_threads, thread_priority
+from distill.gui import background_tasks
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.window.main_window import MainWindow
 from distill.playback.player import Player
@@ -22,9 +22,9 @@ from tests.gui.fakes import FakeDevice, FakeEngine, tone
 @pytest.fixture(autouse=True)
 def _nothing_steps_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let background work run as anything else: beside the other tests, what steps back hardly runs at all."""
-    monkeypatch.setattr(thread_priority, "BACKGROUND_NICENESS", 0)
-    monkeypatch.setattr(stuck_threads, "PATIENCE_S", 120.0)  # nothing is left behind because the machine is busy
-    monkeypatch.setattr(stuck_threads, "KEEPING_PATIENCE_S", 120.0)
+    monkeypatch.setattr(background_tasks, "BACKGROUND_NICENESS", 0)
+    monkeypatch.setattr(background_tasks, "PATIENCE_S", 120.0)  # nothing is left behind because the machine is busy
+    monkeypatch.setattr(background_tasks, "KEEPING_PATIENCE_S", 120.0)
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from typing import Any
 CHANNELS = (8, 16, 32, 64)
 #: Width and blocks of the priors.
 PRIOR = (32, 1)
-#: Steps for each sound that the priors take at the end of a run.
+#: Steps that the priors take for each sound at the end of a run.
 CLOSING_STEPS = 1
 #: Iterations of Griffin-Lim for a preview.
 GRIFFIN_LIM_ITERATIONS = 2

@@ -10,7 +10,7 @@
 4. When the window is complete, a thread of its own imports the engine (`distill.gui.engine.engine_loader`): torch takes
    seconds, and holds the interpreter lock for tenths of a second.  This is why nothing under `distill.gui` may import
    torch at module level, directly or indirectly.
-5. The event loop runs.  Ctrl-C and the system's request to end close the window (`distill.gui.quit_signals`).
+5. The event loop runs.  Ctrl-C and the system's request to end close the window (`distill.gui.window.closing`).
 6. After the window has closed, the import is waited for if it is still under way.  Work that hangs is not.
 """
 
@@ -23,8 +23,8 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from distill import __version__
-from distill.gui.background.stuck_threads import end_if_stuck
-from distill.gui.quit_signals import QuitSignals
+from distill.gui.background_tasks import end_if_stuck
+from distill.gui.window.closing import QuitSignals
 from distill.gui.window.crash_presenter import ReportWatcher
 from distill.gui.window.gc_timer import GCTimer
 from distill.gui.window.main_window import MainWindow
@@ -71,7 +71,7 @@ def _run(app: QApplication, path: Path | None, new_window: bool) -> int:
     if path is not None:
         opener.open(path)
     watcher = ReportWatcher(window)
-    wakeup = QuitSignals(window)
+    wakeup = QuitSignals(window, window.quit_now)
     window.painted.connect(lambda: log.info("Distill %s: main loop reached", __version__))  # packaging waits for it
     window.show()
     try:

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.generation import audition_samples
-from distill.gui.compare.compared_sounds_model import COMPARED_FILE_ROLE, HEARD_ROLE
+from distill.gui.compare.compared_sounds import COMPARED_FILE_ROLE, HEARD_ROLE
 from distill.gui.compare.dialog import CompareDialog
 from distill.gui.plots.axes import AXIS_WIDTH
 from distill.gui.window.main_window import MainWindow
@@ -168,7 +168,7 @@ def test_what_goes_wrong_is_said_where_it_is_seen(dialog: CompareDialog, runs: l
     for folder in runs:
         for file in (folder / "previews").iterdir():
             file.unlink()
-    dialog.hear("A")
+    dialog.sounds.hear("A")
     qtbot.waitUntil(lambda: ".wav" in dialog.problem.text(), timeout=10_000)
 
 

@@ -12,12 +12,12 @@ from pytestqt.qtbot import QtBot
 
 from distill.generation.history.sound_history import GeneratedEntry
 from distill.generation.recipe import NEW, Recipe
-from distill.gui.background.background_tasks import end_tasks
+from distill.gui.background_tasks import end_tasks
 from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.play.export.kit_dialog import KitDialog
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import PLAY
+from distill.gui.window.top_bar import PLAY
 from distill.runs.preview_files import PreviewSound
 from tests.gui.conftest import close
 

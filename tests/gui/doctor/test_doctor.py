@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 from distill import paths
 from distill.audio import sound_scan
 from distill.audio.decoding.sound_fix import SoundFix
-from distill.gui.doctor.finding_card import FindingCard
+from distill.gui.doctor.panel import FindingCard
 from distill.gui.sounds import background_scan
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.window.main_window import MainWindow

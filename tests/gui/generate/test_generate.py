@@ -26,7 +26,7 @@ from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.widgets.drag_and_drop import file_drag
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import MODELS
+from distill.gui.window.top_bar import MODELS
 from distill.library.model_library import ModelLibrary
 from distill.models import ModelMetadata, save_model_v2
 from distill.models.families.vqvae_family import VQVAEFamily

@@ -25,7 +25,7 @@ from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.lists.list_model import ITEM_ROLE
 from distill.gui.window.main_window import SMALLEST_SIZE, MainWindow
-from distill.gui.window.page_switch import MODELS, TRAINING
+from distill.gui.window.top_bar import MODELS, TRAINING
 from distill.library.model_library import ModelLibrary
 from distill.playback.player import Player
 from distill.settings import WindowSettings

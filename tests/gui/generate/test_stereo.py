@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from distill import paths
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import MODELS
+from distill.gui.window.top_bar import MODELS
 from distill.library.model_library import ModelLibrary
 from distill.models.stereo.image_store import ImageStore
 from tests.gui.fakes import FakeDevice

@@ -7,7 +7,7 @@ from pytestqt.qtbot import QtBot
 from distill import paths
 from distill.events import TrainingCompleteEvent
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import TRAINING
+from distill.gui.window.top_bar import TRAINING
 from tests.library.test_model_library import bells, write_model
 
 FINISHED = TrainingCompleteEvent(6, 9.0, 0.2, 0.2, 0.2, 4)

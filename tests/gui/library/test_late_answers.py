@@ -15,7 +15,7 @@ from distill import paths
 from distill.errors import LibraryError
 from distill.gui.library.model_detail import Notes
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import TRAINING
+from distill.gui.window.top_bar import TRAINING
 from distill.library.model_library import ModelLibrary
 from tests.gui.library.test_page import choose, drop, find, names, until_idle
 from tests.library.test_model_library import bells, write_model

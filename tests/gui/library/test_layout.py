@@ -15,14 +15,14 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.generation.recipe import MOST_COUNT
-from distill.gui.library.model_delegate import CURVE_WIDTH, ModelDelegate
 from distill.gui.library.model_facts_text import row_facts
+from distill.gui.library.model_rows import CURVE_WIDTH, ModelDelegate
 from distill.gui.lists.list_model import ITEM_ROLE
 from distill.gui.lists.row_painting import two_lines, whole_facts
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import SIDE
 from distill.gui.window.main_window import SMALLEST_SIZE, MainWindow
-from distill.gui.window.page_switch import MODELS
+from distill.gui.window.top_bar import MODELS
 from distill.library.model_entry import ModelEntry
 from tests.gui.cut_off import cut_off
 from tests.gui.library.test_page import find, until_idle

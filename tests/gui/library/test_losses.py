@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QApplication
 
 from distill.gui.library.model_facts_text import row_facts
 from distill.gui.library.model_filter_and_order import ModelRows, Order
-from distill.gui.library.model_table import ModelTable
+from distill.gui.library.model_rows import ModelTable
 from distill.library.model_entry import ModelEntry
 from distill.library.model_facts import ModelFacts
 

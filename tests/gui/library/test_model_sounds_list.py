@@ -18,7 +18,7 @@ from distill.generation import audition_samples
 from distill.generation.audition_samples import AuditionKind, AuditionSample, find_samples, tidy_samples
 from distill.gui.library.model_sounds_list import ModelSoundsList
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import MODELS
+from distill.gui.window.top_bar import MODELS
 from distill.library.model_entry import ModelEntry
 from distill.library.model_library import ModelLibrary
 from distill.playback.player import PlayerState

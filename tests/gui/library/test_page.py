@@ -32,7 +32,7 @@ from distill.gui.desktop import system_trash
 from distill.gui.library import background_library
 from distill.gui.library.model_facts_text import row_facts
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import MODELS, TRAINING
+from distill.gui.window.top_bar import MODELS, TRAINING
 from distill.library.model_library import ModelLibrary
 from distill.playback.player import PlayerState
 from distill.runs.folder import RunFolder

@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 from distill import paths
 from distill.gui.library.model_detail import Notes
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import MODELS
+from distill.gui.window.top_bar import MODELS
 from distill.library.model_library import ModelLibrary
 from tests.gui.library.test_page import choose, find, until_idle
 from tests.library.test_model_library import bells, write_model

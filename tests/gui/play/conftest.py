@@ -16,7 +16,7 @@ from distill.generation.map.newness import COPY, NEW, JudgedSound, Verdict
 from distill.gui.play import presenter
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import PLAY
+from distill.gui.window.top_bar import PLAY
 from distill.library.model_entry import ModelEntry
 from distill.library.model_facts import ModelFacts
 from tests.gui.fakes import tone

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.widgets.labels import ElidedLabel
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import TRAINING
+from distill.gui.window.top_bar import TRAINING
 from distill.playback.player import PlayerState
 from tests.gui.fakes import tone
 from tests.gui.play.conftest import WAIT, ToneSession, idle

@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 from distill import paths
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import MODELS, PLAY
+from distill.gui.window.top_bar import MODELS, PLAY
 from distill.settings import WindowSettings
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine

@@ -17,9 +17,9 @@ from distill.generation.recipe import MAPPED, Recipe
 from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.play.pads.pad_grid import COUNT
 from distill.gui.play.presenter import PlayPresenter
-from distill.gui.previews.menu import PreviewMenu
+from distill.gui.previews.panel import PreviewMenu
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import MODELS, PLAY, TRAINING
+from distill.gui.window.top_bar import MODELS, PLAY, TRAINING
 from tests.gui.fakes import make_previews, tone
 from tests.gui.generate.test_history import keep, recipe
 from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle

@@ -19,14 +19,14 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from distill.generation.map.map_chunks import Position, ShownMap
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.play import waveform_reader
 from distill.gui.play.map_view import MapView
 from distill.gui.play.pads.pad import Pad
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.play.waveform_reader import read_wave
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import MODELS, PLAY
+from distill.gui.window.top_bar import MODELS, PLAY
 from distill.playback.player import PlayerState
 from tests.gui.fakes import tone
 from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle

@@ -19,7 +19,7 @@ from distill.control.pads_and_keys import PAD_KEYS
 from distill.gui.play.midi_osc_presenter import MidiOscPresenter
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import PLAY, TRAINING
+from distill.gui.window.top_bar import PLAY, TRAINING
 from distill.playback.instrument import Strike
 from distill.settings import WindowSettings
 from tests.control.fakes import FakePorts

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from distill.gui.play.pads.pad import Pad
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import PLAY
+from distill.gui.window.top_bar import PLAY
 from tests.gui.fakes import tone
 from tests.gui.play.conftest import WAIT
 from tests.gui.play.test_pad_undo import edit

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from distill.gui.play.pads.stored_pads import read_pads
 from distill.gui.play.presenter import TOPIC, PlayPresenter
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import MODELS, PLAY
+from distill.gui.window.top_bar import MODELS, PLAY
 from tests.gui.conftest import close
 from tests.gui.fakes import tone
 from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle

@@ -29,7 +29,7 @@ from distill.gui.play.pads.pad_grid import PadGrid
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.play.sound_lists import LISTED_WORD_ROLE
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import TRAINING
+from distill.gui.window.top_bar import TRAINING
 from distill.playback.player import PlayerState
 from distill.settings import WindowSettings
 from tests.gui.conftest import double_click

@@ -18,7 +18,7 @@ from distill.generation.recipe import MAPPED, VARIED, Recipe
 from distill.gui.play import presenter, slider_gestures
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import MODELS, PLAY
+from distill.gui.window.top_bar import MODELS, PLAY
 from tests.gui.conftest import double_click
 from tests.gui.fakes import tone
 from tests.gui.play.conftest import WAIT, ToneSession, idle

@@ -19,7 +19,7 @@ from distill.gui.play.pads.stored_pads import EMPTY, read_pads, write_pads
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.play.sound_verdicts import KeptVerdict
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import PLAY
+from distill.gui.window.top_bar import PLAY
 from distill.library.model_entry import ModelEntry
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine, tone

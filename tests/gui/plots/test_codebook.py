@@ -23,7 +23,7 @@ from distill.generation.codebooks import Code, read_use, write_code
 from distill.gui.engine.run_state import RunState
 from distill.gui.plots.codebook.strip import CODE_ROLE, SHARE_ROLE, CodeTable
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import MODELS
+from distill.gui.window.top_bar import MODELS
 from distill.metrics_history import VQMetricsHistory
 from distill.models import ModelMetadata, open_model, save_model_v2
 from distill.models.families import make_family

@@ -14,11 +14,11 @@ from pytestqt.qtbot import QtBot
 
 from distill.config.training import TrainingConfig
 from distill.events import PreviewEvent
-from distill.gui.background.background_tasks import end_tasks
+from distill.gui.background_tasks import end_tasks
 from distill.gui.engine.run_controller import RunController
 from distill.gui.engine.run_state import RunState
 from distill.gui.plots.export.save_dialog import free_name
-from distill.gui.plots.marks.mark_texts import interruption_label, interruption_text
+from distill.gui.plots.marks import interruption_label, interruption_text
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.presenter import PlotsPresenter, first_previews
 from distill.gui.widgets import theme

@@ -9,9 +9,8 @@ from pytestqt.qtbot import QtBot
 
 from distill.audio.export import write_wav
 from distill.config.family_catalog import FAMILIES, family_info
-from distill.gui.previews.model import PreviewModel
+from distill.gui.previews.model import PreviewModel, StarredRows
 from distill.gui.previews.panel import PreviewPanel
-from distill.gui.previews.starred_rows import StarredRows
 from distill.runs.preview_files import PAIRS, SAMPLES, PreviewSound
 from tests.gui.fakes import tone
 

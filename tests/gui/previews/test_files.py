@@ -19,8 +19,8 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QPushButton,
 from pytestqt.qtbot import QtBot
 
 from distill.gui.desktop.show_in_folder import reveal
-from distill.gui.previews.menu import PreviewMenu
 from distill.gui.previews.model import STARRED_ROLE
+from distill.gui.previews.panel import PreviewMenu
 from distill.gui.previews.stars import DAMAGED_FILE, STARS_FILE, Stars, read_stars
 from distill.gui.widgets.drag_and_drop import file_drag
 from distill.gui.window.main_window import MainWindow

@@ -11,8 +11,7 @@ from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import QApplication, QSlider, QTableView, QToolButton
 from pytestqt.qtbot import QtBot
 
-from distill.gui.previews.model import PLAYING_ROLE, SOUND_ROLE, PreviewModel
-from distill.gui.previews.originals_model import OriginalsModel
+from distill.gui.previews.model import PLAYING_ROLE, SOUND_ROLE, OriginalsModel, PreviewModel
 from distill.gui.window.main_window import MainWindow
 from distill.playback.player import PlayerState
 from distill.runs.preview_files import PreviewKind, PreviewSound, Slot, find_previews

@@ -18,7 +18,7 @@ from distill.config.presets_by_file_count import ADAPTIVE_LATENTS
 from distill.config.training import AnyConfig
 from distill.errors import LibraryError, TrainingError
 from distill.gui.engine.run_state import RunState
-from distill.gui.queue.list_row_texts import facts_text
+from distill.gui.queue.list_rows import facts_text
 from distill.gui.queue.panel import QueuePanel
 from distill.gui.window.main_window import MainWindow
 from distill.runs.queue import FAILED, FINISHED, STOPPED, WAITING, QueueEntry, RunQueue

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QListView, QMenu, QMessag
 from pytestqt.qtbot import QtBot
 
 from distill import paths, trash
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.desktop import system_trash
 from distill.gui.engine.run_state import RunState
 from distill.gui.runs import presenter

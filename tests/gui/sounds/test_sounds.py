@@ -15,7 +15,7 @@ from distill.gui.sounds.columns import Column
 from distill.gui.widgets.empty_state import EmptyState
 from distill.gui.widgets.formatting import format_seconds
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import PLAY, TRAINING
+from distill.gui.window.top_bar import PLAY, TRAINING
 from distill.playback.player import PlayerState
 from tests.gui.conftest import double_click
 from tests.gui.fakes import FakeDevice

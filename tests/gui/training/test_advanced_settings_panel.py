@@ -13,7 +13,7 @@ from distill.config.family_catalog import FAMILIES
 from distill.config.setting_fields import setting_fields
 from distill.gui.engine.run_state import RunState
 from distill.gui.training.advanced_settings_panel import MAIN_SETTINGS
-from distill.gui.training.setting_row import SettingRow
+from distill.gui.training.setting_editors import SettingRow
 from distill.gui.window.main_window import MainWindow
 from distill.runs.run_record import RunRecord
 from tests.gui.conftest import close, make_window

@@ -19,7 +19,7 @@ from distill.events import EpochMetrics, PreparationProgress, TrainingNotice
 from distill.gui.engine.run_state import RunState
 from distill.gui.training.family_menu import FAMILY_DETAIL_ROLE
 from distill.gui.window.main_window import SMALLEST_SIZE, MainWindow
-from distill.gui.window.page_switch import MODELS, TRAINING
+from distill.gui.window.top_bar import MODELS, TRAINING
 from distill.runs.run_record import RunRecord
 from tests.gui.fakes import FakeEngine, tone
 from tests.gui.runs.test_runs import earlier_run

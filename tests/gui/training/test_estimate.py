@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from distill.config.training import AnyConfig
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.engine.run_state import RunState
 from distill.gui.training import estimate_presenter
 from distill.gui.training.estimate_presenter import EstimatePresenter

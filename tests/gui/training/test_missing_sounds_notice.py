@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.config.training import TrainingConfig
 from distill.errors import SoundError
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.engine.run_state import RunState
 from distill.gui.training import missing_sounds_notice
 from distill.gui.training.missing_sounds_notice import MISSING_TOPIC

@@ -9,11 +9,11 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.config.training import TrainingConfig
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.training import start_point_choice
 from distill.gui.training.start_point_choice import StartChoice, read_model
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import TRAINING
+from distill.gui.window.top_bar import TRAINING
 from distill.json_files import write_json
 from distill.runs.run_record import RunRecord
 from distill.runs.summary import summarise

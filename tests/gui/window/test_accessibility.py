@@ -40,7 +40,7 @@ from distill.gui.help.report_dialog import ReportDialog
 from distill.gui.plots.plot_view import PlotView
 from distill.gui.widgets import theme
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import MODELS, PLAY, TRAINING
+from distill.gui.window.top_bar import MODELS, PLAY, TRAINING
 from distill.playback.player import Player, PlayerState
 from distill.runs.preview_files import find_previews
 from tests.gui.conftest import close, make_window

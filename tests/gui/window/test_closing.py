@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from distill import diagnostics
 from distill.errors import LibraryError
-from distill.gui.background import stuck_threads
+from distill.gui import background_tasks
 from distill.gui.engine.run_state import RunState
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window_part import WindowPart
@@ -128,11 +128,11 @@ def test_the_window_closes_although_a_drive_does_not_answer(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr("distill.gui.sounds.background_scan.scan_sounds", hang)
-    monkeypatch.setattr(stuck_threads, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(background_tasks, "PATIENCE_S", 0.1)
     window.open_folder(sounds)
     qtbot.waitUntil(begun.is_set)
     assert window.close()
-    (left,) = stuck_threads.left_behind
+    (left,) = background_tasks.left_behind
     with qtbot.waitSignal(left.destroyed):  # type: ignore[union-attr]  # a task
         go_on.set()
-    assert stuck_threads.left_behind == []
+    assert background_tasks.left_behind == []

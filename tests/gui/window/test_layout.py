@@ -15,7 +15,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.labels import FewLinesLabel
 from distill.gui.widgets.notices import Level, NoticeAction
 from distill.gui.window.main_window import FIRST_SIZE, SMALLEST_SIZE, MainWindow, first_size
-from distill.gui.window.page_switch import MODELS, PLAY, TRAINING
+from distill.gui.window.top_bar import MODELS, PLAY, TRAINING
 from tests.gui.conftest import close, make_window
 from tests.gui.cut_off import cut_off
 from tests.gui.fakes import FakeDevice, FakeEngine

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from distill.gui.engine.run_state import RunState
 from distill.gui.window.layout import RUNS_TAB
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import MODELS, PLAY, TRAINING
+from distill.gui.window.top_bar import MODELS, PLAY, TRAINING
 from distill.metrics_history import MetricsHistory
 from distill.playback.player import PlayerState
 from tests.gui.fakes import FakeEngine, epoch_end, step

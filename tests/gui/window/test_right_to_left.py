@@ -12,12 +12,12 @@ from pytestqt.qtbot import QtBot
 from distill import paths
 from distill.gui.play.pads.pad_grid import PadGrid
 from distill.gui.player.waveform_position_slider import PositionSlider
-from distill.gui.plots.legend import LegendEntry
+from distill.gui.plots.legend_and_export_menu import LegendEntry
 from distill.gui.plots.plot_view import PlotView
 from distill.gui.previews.grid_with_originals import PreviewTable
 from distill.gui.widgets import theme
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.page_switch import MODELS, PLAY, PageSwitch
+from distill.gui.window.top_bar import MODELS, PLAY, PageSwitch
 from distill.library.model_library import ModelLibrary
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine

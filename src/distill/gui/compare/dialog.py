@@ -1,10 +1,11 @@
 """The window in which runs are compared: curves, settings, and the same sounds of each, heard by a key."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -24,10 +25,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.gui.compare.compared_sounds_model import LETTERS, ORIGINAL, SoundsModel
-from distill.gui.compare.compared_sounds_view import SoundsView
+from distill.gui.compare.compared_sounds import LETTERS, ORIGINAL, SoundsModel, SoundsView
 from distill.gui.player.window_wide_keys import PlayerKeys
-from distill.gui.plots.curve_style import CurveStyle
+from distill.gui.plots.curve_drawing import CurveStyle
 from distill.gui.plots.plot import Plot
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
@@ -64,11 +64,9 @@ class CompareDialog(QDialog):
         self.comparison = comparison
         self.table = SoundsModel(comparison, self)
         self.sounds = SoundsView(self.table, thumbnails)
-        self.sounds.hear_requested.connect(self._hear)
-        self.sounds.selectionModel().currentChanged.connect(self._on_current_changed)
+        self.sounds.hear_requested.connect(self.hear_requested)
+        self.sounds.stop_requested.connect(self.stop_requested)
         thumbnails.ready.connect(self.table.repaint_file)
-        self._heard_file: Path | None = None
-        self._row = 0
         self.plot = self._make_plot()
         self.axis = self._make_axis()
         self.settings = self._make_settings()
@@ -77,8 +75,8 @@ class CompareDialog(QDialog):
         self._set_up_tools()
         self._lay_out()
         self._keys = PlayerKeys(self, {
-            Qt.Key.Key_Space: self._play_or_stop,
-            **{getattr(Qt.Key, f"Key_{letter}"): self._hearer(letter) for letter in (*LETTERS, ORIGINAL)},
+            Qt.Key.Key_Space: self.sounds.play_or_stop,
+            **{getattr(Qt.Key, f"Key_{letter}"): partial(self.sounds.hear, letter) for letter in (*LETTERS, ORIGINAL)},
         })  # fmt: skip
         self._show_epoch()
         self._draw_curves()
@@ -88,7 +86,6 @@ class CompareDialog(QDialog):
 
     def show_heard(self, file: Path | None) -> None:
         """Mark the sound that is heard; None for none."""
-        self._heard_file = file
         self.table.show_heard(file)
 
     def show_problem(self, text: str) -> None:
@@ -108,10 +105,6 @@ class CompareDialog(QDialog):
         self.sounds.setCurrentIndex(self.table.index(before, 1))
         self.sounds.scrollToBottom()
 
-    def hear(self, letter: str) -> None:
-        """Hear a run, or the original, of the current row: at the same position, if another one of the row is heard."""
-        self._hear(self._row, 0 if letter == ORIGINAL else 1 + LETTERS.index(letter))
-
     def closeEvent(self, event: QCloseEvent) -> None:
         """Emit `closed`."""
         self.closed.emit()
@@ -122,40 +115,11 @@ class CompareDialog(QDialog):
         self.closed.emit()
         super().done(result)
 
-    # What is heard.
-
-    def _hearer(self, letter: str) -> Callable[[], None]:
-        return lambda: self.hear(letter)
-
-    def _on_current_changed(self, index: QModelIndex) -> None:
-        if index.isValid():
-            self._row = index.row()
-
-    def _hear(self, row: int, column: int) -> None:
-        if not 0 <= row < self.table.rowCount() or column >= self.table.columnCount():
-            return
-        file = self.table.file(row, column)
-        if file is None:
-            return
-        self._row = row
-        self.sounds.setCurrentIndex(self.table.index(row, column))
-        group = self.table.group(row)
-        self.hear_requested.emit(group, group.index(file))
-
-    def _play_or_stop(self) -> None:
-        if self._heard_file is not None:
-            self.stop_requested.emit()
-        else:
-            column = self.sounds.currentIndex().column()
-            is_empty = column < 0 or not self.table.rowCount() or self.table.file(self._row, column) is None
-            self._hear(self._row, 1 if is_empty else column)
-
     def _show_epoch(self) -> None:
         chosen = self.epoch.currentData()
-        self.table.show_sounds(
+        self.sounds.show_sounds(
             self.comparison.same_sounds(None if chosen in (_LAST, _BEST) else chosen, at_best=chosen == _BEST)
         )
-        self._row = min(self._row, max(0, self.table.rowCount() - 1))
         self.sounds.setFocus()
 
     # Curves.

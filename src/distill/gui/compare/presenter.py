@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from distill.generation.audition_samples import same_seed_samples
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.compare.dialog import SEEDED, CompareDialog
 from distill.gui.engine.engine_protocol import EngineSource
 from distill.gui.player.presenter import PlayerController

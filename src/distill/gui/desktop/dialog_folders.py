@@ -6,7 +6,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QStandardPaths
 
 from distill.computing.unresponsive_drives import ask_disk
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 
 
 def first_folder() -> Path:
@@ -24,7 +24,7 @@ class StartFolders(QObject):
     Parameters
     ----------
     parent
-        Whose tasks are waited for at the end (`distill.gui.background.background_tasks.end_tasks`).
+        Whose tasks are waited for at the end (`distill.gui.background_tasks.end_tasks`).
     """
 
     def __init__(self, parent: QObject) -> None:

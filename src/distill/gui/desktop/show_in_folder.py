@@ -18,7 +18,7 @@ from PySide6.QtCore import QCoreApplication, QDir, QObject, QProcess, QUrl, Sign
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 
 from distill.computing.unresponsive_drives import ask_disk
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def reveal(path: Path, parent: QObject) -> None:
     path
         What to show.
     parent
-        Whose tasks are waited for at the end (`distill.gui.background.background_tasks.end_tasks`).
+        Whose tasks are waited for at the end (`distill.gui.background_tasks.end_tasks`).
     """
     path = Path(os.path.abspath(path))  # noqa: PTH100 - a link is shown where it lies, not what it leads to
     task = BackgroundTask(lambda _progress, cancel: ask_disk(lambda: _locate(path), cancel), parent)

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.errors import Cancelled, SoundError
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.doctor.panel import DoctorPanel, doctor_button_text
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.sounds.presenter import SoundsPresenter

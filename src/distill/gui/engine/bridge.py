@@ -28,7 +28,7 @@ from distill.events import (
     VQEpochMetrics,
     VQStepMetrics,
 )
-from distill.gui.background.thread_priority import lower_own_priority
+from distill.gui.background_tasks import lower_own_priority
 from distill.gui.engine.engine_protocol import EngineSource
 from distill.gui.engine.run_state import RunState
 from distill.gui.engine.training_jobs import HistoryRead, Job, ResumeJob

@@ -8,7 +8,7 @@ import importlib
 import threading
 from typing import cast
 
-from distill.gui.background.thread_priority import lower_own_priority
+from distill.gui.background_tasks import lower_own_priority
 from distill.gui.engine.engine_protocol import Engine
 from distill.playback import output_device
 from distill.process import environment

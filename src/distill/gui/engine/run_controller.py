@@ -13,7 +13,7 @@ from distill.config.factory import config_from_model, make_config
 from distill.config.training import AnyConfig
 from distill.errors import ConfigurationError
 from distill.events import UNSAVED, TrainingCompleteEvent, TrainingNotice
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.engine.bridge import TrainingBridge
 from distill.gui.engine.engine_protocol import EngineSource
 from distill.gui.engine.run_follower import RunFollower

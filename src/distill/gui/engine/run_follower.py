@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.metrics_history import AnyHistory
 from distill.runs.loaded_run import LoadedRun
 from distill.runs.run_history import Growth, add_events, read_growth

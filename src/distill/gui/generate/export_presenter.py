@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 from distill.generation import export_sounds
 from distill.generation.export_sounds import ExportRequest
 from distill.generation.history.sound_history import ListedSound
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.generate.export_dialog import ExportChoices, ExportDialog

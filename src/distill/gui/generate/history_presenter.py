@@ -9,7 +9,7 @@ from PySide6.QtCore import QCoreApplication, QObject, Signal
 from distill.errors import DistillError
 from distill.generation.history import sound_history
 from distill.generation.history.sound_history import ListedSound, Removed
-from distill.gui.background.background_tasks import TaskQueue, Work
+from distill.gui.background_tasks import TaskQueue, Work
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.desktop.system_trash import move_to_trash
 from distill.gui.generate.history_panel import HistoryPanel

@@ -15,7 +15,7 @@ from distill.errors import ModelReplacedError
 from distill.generation import generation_service
 from distill.generation.generation_service import AnyRequest, GenerateRequest, GenerationService, Progress, SoundReady
 from distill.generation.history.sound_history import ListedSound
-from distill.gui.background.background_tasks import BackgroundTask, Work, end_tasks
+from distill.gui.background_tasks import BackgroundTask, Work, end_tasks
 from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.engine.engine_protocol import EngineSource
 from distill.gui.generate.export_dialog import ExportChoices

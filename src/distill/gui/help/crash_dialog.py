@@ -5,7 +5,7 @@ from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from distill.diagnostics import Report
-from distill.gui.background.background_tasks import BackgroundTask, end_tasks
+from distill.gui.background_tasks import BackgroundTask, end_tasks
 from distill.gui.help.about_dialog import versions
 from distill.gui.widgets import theme
 from distill.reporting.problem_report import collect, log_excerpt, short_text

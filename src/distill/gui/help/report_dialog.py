@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from distill import diagnostics
-from distill.gui.background.background_tasks import BackgroundTask, end_tasks
+from distill.gui.background_tasks import BackgroundTask, end_tasks
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.help.about_dialog import versions
 from distill.gui.user_errors import error_text

@@ -9,7 +9,7 @@ from PySide6.QtGui import QAction, QDesktopServices
 from PySide6.QtWidgets import QWidget
 
 from distill import __version__, updates
-from distill.gui.background.background_tasks import BackgroundTask, end_tasks
+from distill.gui.background_tasks import BackgroundTask, end_tasks
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.window_part import WindowPart
 from distill.settings import WindowSettings

@@ -10,7 +10,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from distill import diagnostics, paths
-from distill.gui.background.background_tasks import TaskQueue
+from distill.gui.background_tasks import TaskQueue
 from distill.gui.desktop.system_trash import move_to_trash
 from distill.gui.user_errors import is_user_error
 from distill.library.model_library import ModelEntry, ModelLibrary

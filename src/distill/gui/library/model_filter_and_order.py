@@ -10,7 +10,7 @@ from PySide6.QtCore import QCoreApplication, QModelIndex, QObject, QPersistentMo
 from PySide6.QtWidgets import QComboBox
 
 from distill.config.family_catalog import FAMILIES
-from distill.gui.library.model_table import ModelTable
+from distill.gui.library.model_rows import ModelTable
 from distill.library.model_entry import ModelEntry
 from distill.names import fold
 

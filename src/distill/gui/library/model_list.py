@@ -8,7 +8,6 @@ from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QWidget
 
 from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
-from distill.gui.library.model_delegate import ModelDelegate
 from distill.gui.library.model_filter_and_order import (
     ModelRows,
     Order,
@@ -16,7 +15,7 @@ from distill.gui.library.model_filter_and_order import (
     make_filter_combo,
     make_order_combo,
 )
-from distill.gui.library.model_table import ModelTable
+from distill.gui.library.model_rows import ModelDelegate, ModelTable
 from distill.gui.lists.list_model import ITEM_ROLE
 from distill.gui.lists.row_views import RowAction, RowView
 from distill.gui.widgets import theme

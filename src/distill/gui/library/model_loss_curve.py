@@ -4,7 +4,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from distill.gui.lists.loss_sparkline import paint_curve
+from distill.gui.lists.row_painting import paint_curve
 from distill.gui.widgets import theme
 from distill.library.model_entry import ModelEntry
 

@@ -15,7 +15,7 @@ from distill.generation.audition_samples import (
     make_sample,
     tidy_samples,
 )
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.library.page import ModelsPage
 from distill.gui.widgets.notices import NoticeBar
 from distill.library.model_entry import ModelEntry

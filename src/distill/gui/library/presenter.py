@@ -9,7 +9,7 @@ from PySide6.QtGui import QUndoStack
 
 from distill.errors import LibraryError
 from distill.events import TrainingCompleteEvent
-from distill.gui.background.background_tasks import end_tasks
+from distill.gui.background_tasks import end_tasks
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.library.background_library import BackgroundLibrary, Change
 from distill.gui.library.import_and_export import ModelFiles

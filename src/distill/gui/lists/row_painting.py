@@ -1,21 +1,21 @@
-"""Paints the rows of lists: background, lines of text, facts and a small curve."""
+"""Paints the rows of lists: background, lines of text, facts and a small curve of losses."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from PySide6.QtCore import (
+    QPointF,
     QRect,
     QRectF,
     QSize,
     Qt,
 )
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import (
     QStyle,
     QStyleOptionViewItem,
 )
 
-from distill.gui.lists.loss_sparkline import paint_curve
 from distill.gui.widgets import theme
 from distill.gui.widgets.focus import paint_focus
 from distill.gui.widgets.plain_text import readable
@@ -119,3 +119,23 @@ def write_row(
 def facts_width(position: QRect, curve: Sequence[float], curve_width: int) -> int:
     """Return the width of a row's facts beside its curve."""
     return position.width() - (curve_width + theme.GAP if len(curve) > 1 else 0)
+
+
+def paint_curve(painter: QPainter, position: QRectF, values: Sequence[float], width: float) -> None:
+    """Draw losses over their whole range with a dot on the lowest; ``width`` is the line's."""
+    if len(values) < 2:
+        return
+    low, high = min(values), max(values)
+    reach = (high - low) or 1.0
+    step = position.width() / (len(values) - 1)
+    points = [
+        QPointF(position.left() + step * n, position.bottom() - position.height() * (v - low) / reach)
+        for n, v in enumerate(values)
+    ]
+    color = QColor(theme.colors().second)
+    painter.setPen(QPen(color, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawPolyline(QPolygonF(points))
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(color)
+    painter.drawEllipse(points[min(range(len(values)), key=values.__getitem__)], 1.6 * width, 1.6 * width)

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QPoint, QTimer, Signal
 
 from distill.generation.map.map_chunks import Position, ShownMap
 from distill.generation.map.map_session import MapSession
-from distill.gui.background.background_tasks import TaskQueue, Work, end_tasks
+from distill.gui.background_tasks import TaskQueue, Work, end_tasks
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.engine.engine_protocol import EngineSource
 from distill.gui.play.export.presenter import ExportPresenter

@@ -10,7 +10,7 @@ from PySide6.QtCore import QCoreApplication, QObject, Signal
 from distill.audio.cache.hash_index import Key, file_key
 from distill.generation.map.map_session import MapSession
 from distill.generation.map.newness import CLOSE, COPY, NEW, JudgedSound, Verdict
-from distill.gui.background.background_tasks import TaskQueue
+from distill.gui.background_tasks import TaskQueue
 
 
 class KeptVerdict(NamedTuple):

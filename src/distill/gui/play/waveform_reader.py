@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject
 from distill.audio.cache.hash_index import Key, file_key
 from distill.audio.decoding.mono_decoder import SAMPLE_RATE, decode_sound
 from distill.audio.waveform_peaks import waveform_peaks
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.play.marked_waveform import MarkedWave
 
 

@@ -1,10 +1,11 @@
-"""The toolbar of the player: play and stop, loop, position, comparison, output device, volume."""
+"""The toolbar of the player: play and stop, loop, position, comparison with the original, output device, volume."""
 
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QMouseEvent
 from PySide6.QtWidgets import (
+    QButtonGroup,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -16,7 +17,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.gui.player.ab_compare_buttons import CompareButtons
 from distill.gui.player.device_menu import DeviceMenu
 from distill.gui.player.waveform_position_slider import PositionSlider
 from distill.gui.previews.grid_texts import epoch_text
@@ -288,3 +288,46 @@ class PlayerToolbar(QFrame):
         self.loop_action.setIcon(icon("loop", current.text))
         self.device.setIcon(icon("loudspeaker", current.text))
         self._speaker.setPixmap(pixmap("volume", current.muted, scale=self.devicePixelRatioF()))
+
+
+class CompareButtons(QWidget):
+    """Two buttons, of which one is down.  They show what is heard; a click only asks for the other one."""
+
+    other_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(self.tr("Compare"))
+        self.original = self._button("compareOriginal", self.tr("Original"), self.tr("Hear your own sound"))
+        self.model = self._button("compareModel", self.tr("Model"), self.tr("Hear what the model makes of it"))
+        self._hears_original = False
+        group = QButtonGroup(self)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.HALF)
+        for button in (self.original, self.model):
+            group.addButton(button)
+            layout.addWidget(button)
+            button.clicked.connect(self._on_clicked)
+
+    def show_heard(self, hears_original: bool) -> None:
+        """Show which one is heard."""
+        self._hears_original = hears_original
+        (self.original if hears_original else self.model).setChecked(True)
+
+    def _button(self, object_name: str, text: str, tip: str) -> QToolButton:
+        button = QToolButton()
+        button.setObjectName(object_name)
+        button.setText(text)
+        button.setAccessibleName(text)
+        button.setToolTip(self.tr("{0}, at the same position and as loud as the other one (B switches).").format(tip))
+        button.setProperty("chip", True)
+        button.setCheckable(True)
+        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        return button
+
+    def _on_clicked(self) -> None:
+        wants_original = self.original.isChecked()
+        if wants_original != self._hears_original:
+            self.show_heard(self._hears_original)  # until the player says otherwise
+            self.other_requested.emit()

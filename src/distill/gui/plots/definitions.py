@@ -3,8 +3,8 @@
 from PySide6.QtCore import QCoreApplication
 
 from distill.events import ACTIVE_LATENT_KL, COLLAPSE_KL, OVERFITTING_GAP
-from distill.gui.plots.curve_style import CurveStyle
-from distill.gui.plots.marks.mark_texts import mark_styles
+from distill.gui.plots.curve_drawing import CurveStyle
+from distill.gui.plots.marks import mark_styles
 from distill.gui.plots.plot import Plot
 
 #: Spans of the moving averages in points, at light, medium and strong smoothing.

@@ -26,9 +26,9 @@ from distill.gui.plots.definitions import (
     make_new_sounds_plot,
     make_rate_plot,
 )
-from distill.gui.plots.marks.mark_texts import checkpoint_text
+from distill.gui.plots.marks import checkpoint_text
 from distill.gui.plots.plot import Plot
-from distill.gui.plots.run_verdict_and_advice import VerdictLine, best_loss_lines
+from distill.gui.plots.run_verdict_line import VerdictLine, best_loss_lines
 from distill.gui.plots.toolbar import PlotToolbar
 from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.plain_text import make_plain

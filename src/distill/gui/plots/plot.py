@@ -10,12 +10,9 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from distill.gui.plots.curve_drawing import Curve
-from distill.gui.plots.curve_style import CurveStyle
-from distill.gui.plots.header import PlotHeader
-from distill.gui.plots.legend import LegendEntry
-from distill.gui.plots.marks.mark_texts import preview_text
-from distill.gui.plots.marks.marks_overlay import STRIP, Cursor, Overlay
+from distill.gui.plots.curve_drawing import Curve, CurveStyle
+from distill.gui.plots.legend_and_export_menu import LegendEntry, PlotHeader
+from distill.gui.plots.marks import STRIP, Cursor, Overlay, preview_text
 from distill.gui.plots.plot_view import PlotView, make_right_axis
 from distill.gui.plots.pointer import PlotPointer
 from distill.gui.plots.reference_lines import References

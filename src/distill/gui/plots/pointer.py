@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, Signal
 
 from distill.gui.plots.curve_data import nearest
 from distill.gui.plots.curve_drawing import Curve
-from distill.gui.plots.marks.marks_overlay import Overlay
+from distill.gui.plots.marks import Overlay
 from distill.gui.plots.plot_view import PlotView
 
 

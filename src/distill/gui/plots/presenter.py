@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer
 
 from distill.events import PreviewEvent
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.engine.run_controller import RunController
 from distill.gui.engine.run_state import RunState
 from distill.gui.plots.export.save_dialog import TOPIC, CurvesExport

@@ -1,4 +1,4 @@
-"""Texts of the grid of previews: headings of its columns and rows, names and tips of its sounds."""
+"""Texts of the grid of previews: headings of columns and rows, names and tips of sounds, file names of their copies."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +34,16 @@ def preview_tip(sources: PreviewSources, sound: PreviewSound) -> str:
         text = translate("PreviewModel", "The model's copy of {0}, which is held out of training, {1}.")
     name = sources.name_of(sound) or number
     return plain_tip(text.format(name, epoch_text(sound.epoch)), sound.path.name)
+
+
+def copy_name(sources: PreviewSources, sound: PreviewSound) -> str:
+    """Return what the file of a saved copy is called: the run, the sound, or what it is a copy of, and the epoch."""
+    kind = (
+        translate("PreviewsPresenter", "sound {0}") if sound.slot.is_pair else translate("PreviewsPresenter", "new {0}")
+    )
+    source = sources.name_of(sound)
+    sound_text = kind.format(sound.number + 1) if source is None else Path(source).stem
+    return f"{sound.folder.parent.name} {sound_text} {epoch_text(sound.epoch)}"
 
 
 def epoch_text(epoch: int) -> str:

@@ -6,9 +6,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QStyle, QVBoxLayout, QWidget
 
 from distill.gui.previews.delegate import CELL_HEIGHT, NARROWEST, PreviewDelegate
 from distill.gui.previews.grid_texts import unbreakable_parts
-from distill.gui.previews.model import SOUND_ROLE, PreviewModel
-from distill.gui.previews.originals_model import OriginalsModel
-from distill.gui.previews.starred_rows import StarredRows
+from distill.gui.previews.model import SOUND_ROLE, OriginalsModel, PreviewModel, StarredRows
 from distill.gui.previews.view import OriginalsView, PreviewCells, PreviewView
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme

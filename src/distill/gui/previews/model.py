@@ -1,10 +1,7 @@
-"""The model of the preview grid: one row an epoch, one column a sound.
-
-Rows are sorted by epoch and never move, so that selection and scroll position stay while new previews are appended.
-"""
+"""The models of the preview grid: one row an epoch, one column a sound; the strip of originals; only starred epochs."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +10,15 @@ from PySide6.QtCore import (
     QModelIndex,
     QObject,
     QPersistentModelIndex,
+    QSortFilterProxyModel,
     Qt,
     Signal,
 )
 
-from distill.gui.previews.grid_texts import column_heading, epoch_heading, preview_name, preview_tip
+from distill.gui.previews.grid_texts import column_heading, epoch_heading, fitted_heading, preview_name, preview_tip
 from distill.gui.previews.reconstruction_sources import PreviewSources
 from distill.gui.widgets.drag_and_drop import FileDragModel
+from distill.gui.widgets.plain_text import plain_tip
 from distill.runs.preview_files import PreviewKind, PreviewSound, Slot
 
 AnyIndex = QModelIndex | QPersistentModelIndex
@@ -229,3 +228,151 @@ class PreviewModel(FileDragModel, QAbstractTableModel):
         if sound.path == self._playing:
             parts.append(self.tr("playing"))
         return ", ".join(parts)
+
+
+class OriginalsModel(FileDragModel, QAbstractTableModel):
+    """What the reconstructions of each column were made from; a column of new sounds has no original.
+
+    It is a view on the grid's columns and keeps nothing itself.
+    """
+
+    def __init__(self, grid: PreviewModel, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._grid = grid
+        self._has_narrow_headings = False
+        self._heading_width = 0
+        self._shorten_name: Callable[[str], str] = str
+        grid.modelAboutToBeReset.connect(self.beginResetModel)
+        grid.modelReset.connect(self.endResetModel)
+        grid.columnsAboutToBeInserted.connect(self._on_columns_about_to_be_inserted)
+        grid.columnsInserted.connect(self.endInsertColumns)
+        grid.headerDataChanged.connect(self.headerDataChanged)
+        grid.original_found.connect(self.refresh)
+
+    def _on_columns_about_to_be_inserted(self, _parent: QModelIndex, first: int, last: int) -> None:
+        self.beginInsertColumns(QModelIndex(), first, last)
+
+    def fit_headings(self, is_narrow: bool, room: int, shorten: Callable[[str], str]) -> None:
+        """Break a heading of one line before its number if ``is_narrow``, and shorten names to the room."""
+        if (is_narrow, room) == (self._has_narrow_headings, self._heading_width):
+            return
+        self._has_narrow_headings, self._heading_width, self._shorten_name = is_narrow, room, shorten
+        if self.columnCount():
+            self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, self.columnCount() - 1)
+
+    def refresh(self) -> None:
+        """Repaint all cells: the playing sound or a waveform has changed."""
+        if self.columnCount():
+            self.dataChanged.emit(self.index(0, 0), self.index(0, self.columnCount() - 1))
+
+    def sound_at(self, index: AnyIndex) -> PreviewSound | None:
+        """Return the original of a column."""
+        return self._grid.original_of(self._grid.columns[index.column()]) if index.isValid() else None
+
+    # Qt's interface.
+
+    def rowCount(self, parent: AnyIndex = _ROOT) -> int:
+        """Return the one row."""
+        return 0 if parent.isValid() else 1
+
+    def columnCount(self, parent: AnyIndex = _ROOT) -> int:
+        """Number of columns of the grid."""
+        return 0 if parent.isValid() else self._grid.columnCount()
+
+    def flags(self, index: AnyIndex) -> Qt.ItemFlag:
+        """Return the flags of a cell: originals can be selected and dragged."""
+        if self.sound_at(index) is None:
+            return Qt.ItemFlag.NoItemFlags
+        flag = Qt.ItemFlag
+        return flag.ItemIsEnabled | flag.ItemIsSelectable | flag.ItemIsDragEnabled | flag.ItemNeverHasChildren
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return the heading of a column, or what the row is."""
+        if orientation is Qt.Orientation.Horizontal:
+            columns = self._grid.columns
+            heading = (
+                column_heading(self._grid.sources, columns[section], role) if 0 <= section < len(columns) else None
+            )
+            if role != Qt.ItemDataRole.DisplayRole or heading is None:
+                return heading
+            return fitted_heading(str(heading), self._has_narrow_headings, self._shorten_name)
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            return self.tr("Original")
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self.tr("Your own sounds, for comparison with the copies below.")
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        return None
+
+    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return a cell's content for a role."""
+        sound = self.sound_at(index)
+        if sound is None:
+            return None
+        if role == SOUND_ROLE:
+            return sound
+        if role == STARRED_ROLE:
+            return False
+        if role == PLAYING_ROLE:
+            return self._is_heard(sound.path)
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self.tr("Original of sound {0}").format(sound.number + 1)
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            text = self.tr("Original of sound {0}").format(sound.number + 1)
+            return self.tr("{0}, playing").format(text) if self._is_heard(sound.path) else text
+        if role == Qt.ItemDataRole.ToolTipRole:
+            name = self._grid.sources.name_of(sound) or self.tr("Sound {0}").format(sound.number + 1)
+            is_trained = self._grid.sources.is_trained(sound.slot)
+            text = self.tr("Original. The model is trained on it.")
+            if not is_trained:
+                text = self.tr("Original. It is held out of training.")
+            return plain_tip(name, text, sound.path.name)
+        return None
+
+    def _is_heard(self, path: Path) -> bool:
+        """Whether this original is playing, whichever epoch's file it is played from."""
+        heard = PreviewSound.from_path(self._grid.playing) if self._grid.playing is not None else None
+        mine = PreviewSound.from_path(path)
+        return heard is not None and mine is not None and (heard.slot, heard.kind) == (mine.slot, mine.kind)
+
+    def file_at(self, index: QModelIndex) -> Path | None:
+        """Return the file of a column's original."""
+        sound = self.sound_at(index)
+        return None if sound is None else sound.path
+
+
+class StarredRows(QSortFilterProxyModel):
+    """Shows all epochs, or only those with a starred sound.
+
+    A row that loses its last star stays until the filter is set again, so that nothing moves under the cursor.
+    """
+
+    def __init__(self, grid: PreviewModel, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._grid = grid
+        self._is_on = False
+        self.setDynamicSortFilter(False)
+        self.setSourceModel(grid)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether only epochs with a star are shown."""
+        return self._is_on
+
+    def set_on(self, is_on: bool) -> None:
+        """Show only the epochs with a star, or all."""
+        self._is_on = is_on
+        self.invalidate()
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return the heading of a sound, or of an epoch: its loss is compared with that of the row shown above."""
+        if orientation is not Qt.Orientation.Vertical or not 0 <= section < self.rowCount():
+            return super().headerData(section, orientation, role)
+        row, above = (self.mapToSource(self.index(n, 0)).row() for n in (section, section - 1))
+        return self._grid.epoch_heading(row, above, role)
+
+    def filterAcceptsRow(self, row: int, _parent: AnyIndex) -> bool:
+        """Return whether an epoch is shown."""
+        return not self._is_on or any(
+            self._grid.index(row, column).data(STARRED_ROLE) for column in range(self._grid.columnCount())
+        )

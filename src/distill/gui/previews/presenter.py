@@ -10,10 +10,10 @@ from PySide6.QtCore import QObject, QStandardPaths
 from PySide6.QtWidgets import QFileDialog
 
 from distill.files import write_whole
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.desktop.show_in_folder import RevealNotices, reveal
-from distill.gui.previews.grid_texts import epoch_text
+from distill.gui.previews.grid_texts import copy_name
 from distill.gui.previews.panel import PreviewPanel
 from distill.gui.previews.stars import Stars
 from distill.gui.user_errors import error_text
@@ -61,11 +61,7 @@ class PreviewsPresenter(QObject, WindowPart):
         self._notices.notify(STARS_TOPIC, text, "warning")
 
     def _on_saving_requested(self, sound: PreviewSound) -> None:
-        run = sound.folder.parent.name
-        kind = self.tr("sound {0}") if sound.slot.is_pair else self.tr("new {0}")
-        source = self._previews.grid.sources.name_of(sound)
-        sound_text = kind.format(sound.number + 1) if source is None else Path(source).stem
-        name = f"{run} {sound_text} {epoch_text(sound.epoch)}"
+        name = copy_name(self._previews.grid.sources, sound)
         start = self._starts.start(self._save_folder)
         dialog = QFileDialog(self._previews.window(), self.tr("Save a copy of the sound"), str(start / f"{name}.wav"))
         dialog.setObjectName("saveCopyDialog")

@@ -9,7 +9,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from distill.errors import RunFolderError
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.runs.preview_files import PreviewSound, Slot
 from distill.runs.run_record import RunRecord
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from PySide6.QtCore import QObject, Signal
 
-from distill.gui.background.background_tasks import TaskQueue
+from distill.gui.background_tasks import TaskQueue
 from distill.gui.user_errors import error_text
 from distill.json_files import read_json, write_json
 

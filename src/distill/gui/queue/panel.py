@@ -15,8 +15,7 @@ from PySide6.QtWidgets import (
 from distill.gui.help.keyboard_shortcuts import KeyGroup, help_of_actions
 from distill.gui.lists.list_model import ITEM_ROLE
 from distill.gui.lists.row_views import RowAction, RowView
-from distill.gui.queue.delegate import QueueDelegate
-from distill.gui.queue.model import QueueModel
+from distill.gui.queue.list_rows import QueueDelegate, QueueModel
 from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton, ActionToolButton
 from distill.gui.widgets.formatting import count_of

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject
 from distill.config.training import AnyConfig
 from distill.errors import DistillError
 from distill.events import UNSAVED, TrainingCompleteEvent
-from distill.gui.background.background_tasks import TaskQueue
+from distill.gui.background_tasks import TaskQueue
 from distill.gui.engine.run_state import RunState
 from distill.gui.queue.panel import QueuePanel
 from distill.gui.runs.presenter import RunsPresenter

@@ -10,8 +10,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QPushButton, QStac
 from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, help_of_actions, native
 from distill.gui.lists.list_model import ITEM_ROLE
 from distill.gui.lists.row_views import RowAction, RowView
-from distill.gui.runs.delegate import RunDelegate
-from distill.gui.runs.model import RunModel
+from distill.gui.runs.list_rows import RunDelegate, RunModel
 from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton
 from distill.gui.widgets.empty_state import EmptyState

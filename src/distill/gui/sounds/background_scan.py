@@ -14,7 +14,7 @@ from distill.audio.scan_result import ScanResult, SoundEntry
 from distill.audio.sound_scan import check_sounds, scan_sounds
 from distill.audio.stereo.stereo_files import is_stereo_sound
 from distill.errors import Cancelled, SoundError
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.sounds.sound_row import CheckedSound
 
 #: Results of checking are passed on in batches of this many milliseconds.

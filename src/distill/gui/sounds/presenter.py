@@ -14,7 +14,7 @@ from distill.audio.decoding.sound_fix import SoundFix
 from distill.audio.demo.demo_sounds import write_demo_sounds
 from distill.audio.scan_result import ScanResult
 from distill.config.training import TrainingConfig
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.desktop.dialog_folders import StartFolders
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.sounds.background_scan import BackgroundScan, Scan

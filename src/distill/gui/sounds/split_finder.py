@@ -12,7 +12,7 @@ from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.audio.decoding.mono_decoder import SAMPLE_RATE
 from distill.audio.decoding.sound_fix import SoundFix
 from distill.errors import Cancelled, SoundError
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.training.data.known_split import KnownSplit, split_with
 from distill.training.data.split import SplitFiles, split_sounds
 

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from distill import diagnostics
 from distill.errors import Cancelled, SoundError
-from distill.gui.background.background_tasks import BackgroundTask, end_tasks
+from distill.gui.background_tasks import BackgroundTask, end_tasks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +45,7 @@ class Thumbnails(QObject):
     Parameters
     ----------
     parent
-        Whose tasks are waited for at the end (`distill.gui.background.background_tasks.end_tasks`).
+        Whose tasks are waited for at the end (`distill.gui.background_tasks.end_tasks`).
     """
 
     ready = Signal(object)  # Path

@@ -27,7 +27,7 @@ from distill.config.setting_fields import (
 )
 from distill.config.training import AnyConfig, RunConfig
 from distill.errors import ConfigurationError
-from distill.gui.training.setting_row import SettingGroup, SettingRow
+from distill.gui.training.setting_editors import SettingGroup, SettingRow
 from distill.gui.widgets import theme
 from distill.gui.widgets.panel import Panel, PanelScrollArea
 

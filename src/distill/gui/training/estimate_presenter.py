@@ -6,7 +6,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QTimer
 
 from distill.config.training import AnyConfig
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.engine.bridge import TrainingBridge
 from distill.gui.engine.run_state import RunState
 from distill.gui.sounds.presenter import SoundsPresenter

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.runs.loaded_run import missing_sounds
 from distill.runs.run_record import RunRecord

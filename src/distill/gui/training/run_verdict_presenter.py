@@ -9,7 +9,7 @@ from distill.config.setting_fields import setting_fields, setting_value
 from distill.config.training import AnyConfig
 from distill.gui.engine.run_state import RunState
 from distill.gui.engine.training_jobs import TrainJob
-from distill.gui.plots.run_verdict_and_advice import VerdictLine
+from distill.gui.plots.run_verdict_line import VerdictLine
 from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.widgets.notices import NoticeBar
 from distill.metrics_history import AnyHistory, MetricsHistory
@@ -59,12 +59,12 @@ class VerdictPresenter(QObject):
     def _update(self, _event: object = None) -> None:
         session, bridge = self._runs.runs, self._runs.bridge
         if self._config is None:
-            self._line.show_verdict(None)
+            self._line.show_verdict("", Advice.NONE)
             return
         verdict = judge(self._history.epochs, warm_up_epochs(self._config, self._kl_epochs or self._total_epochs))
         is_over = not bridge.is_running and not session.can_finish() and not session.is_elsewhere
         can_act = bridge.state in (RunState.TRAINING, RunState.IDLE) and not session.is_elsewhere
-        self._line.show_verdict(verdict, is_over, can_act, self._total_epochs)
+        self._line.show_verdict(verdict.sentence(is_over, self._total_epochs), verdict.advice(is_over), can_act)
 
     def _on_advice_taken(self, advice: Advice) -> None:
         if advice is Advice.FINISH:

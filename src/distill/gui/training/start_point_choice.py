@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu
 from distill import paths
 from distill.config.training import AnyConfig
 from distill.errors import ModelFileError, RunFolderError
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.training.controls import TrainingControls
 from distill.gui.widgets.notices import NoticeBar
 from distill.models.file_format import KIND, SUFFIX, check_format, read_settings

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from distill.errors import DistillError
 from distill.files import free_path
-from distill.gui.background.background_tasks import BackgroundTask
+from distill.gui.background_tasks import BackgroundTask
 from distill.gui.user_errors import error_text
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.names import slug

@@ -1,13 +1,22 @@
-"""How the window closes: the question while a training runs, what keeps the window open, the end of all that runs."""
+"""How the window closes: Ctrl-C, the question while a training runs, what keeps it open, the end of all that runs.
 
+Ctrl-C and the system's request to end come in through a socket, because Python runs signal handlers only between two
+of its own instructions, and Qt's loop has none.  The window closes in the event loop and never in the handler, which
+can interrupt a step of building.
+"""
+
+import signal
+import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from types import FrameType
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QObject
+from PySide6.QtCore import QCoreApplication, QObject, QSocketNotifier, QTimer
 from PySide6.QtWidgets import QMainWindow, QMessageBox, QWidget
 
 from distill import diagnostics
-from distill.gui.background.background_tasks import end_tasks
+from distill.gui.background_tasks import end_tasks
 from distill.gui.engine.run_state import RunState
 from distill.gui.user_errors import error_text, is_user_error
 from distill.gui.window.layout import Frame
@@ -186,3 +195,34 @@ def run_all(steps: Sequence[Callable[[], object]], doing: str = "closing the win
             diagnostics.report(exc, doing, is_expected=is_user_error(exc))
             errors.append(exc)
     return errors
+
+
+class QuitSignals:
+    """Lets Ctrl-C and the system's request to end close the window, with a checkpoint of a training."""
+
+    def __init__(self, window: QMainWindow, quit_now: Callable[[], object]) -> None:
+        self._window, self._quit_now = window, quit_now
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        self._before = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        self._handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._notifier = QSocketNotifier(self._reader.fileno(), QSocketNotifier.Type.Read)
+        self._notifier.activated.connect(self._on_readable)
+
+    def close(self) -> None:
+        """Give the signals back."""
+        self._notifier.setEnabled(False)
+        signal.set_wakeup_fd(self._before)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._reader.close()
+        self._writer.close()
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        """Replaces the default, which ends the process.  Python has written to the socket already."""
+
+    def _on_readable(self) -> None:
+        with suppress(OSError):
+            self._reader.recv(64)
+        QTimer.singleShot(0, self._window, self._quit_now)

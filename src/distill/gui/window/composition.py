@@ -42,7 +42,7 @@ from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.training.run_verdict_presenter import VerdictPresenter
 from distill.gui.widgets.focus import order_focus
 from distill.gui.window.layout import PLOTS_COLUMN, RUNS_TAB, Frame
-from distill.gui.window.page_switch import MODELS, PLAY, TRAINING
+from distill.gui.window.top_bar import MODELS, PLAY, TRAINING
 from distill.gui.window_part import WindowPart
 from distill.names import taken_names
 from distill.playback.player import Player, PlayerState

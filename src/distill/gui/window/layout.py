@@ -24,8 +24,7 @@ from distill.gui.training.controls import TrainingControls
 from distill.gui.widgets import theme
 from distill.gui.widgets.focus import give_focus, leave_tab_key_to_bar
 from distill.gui.widgets.panel import Panel
-from distill.gui.window.page_switch import TRAINING, PageSwitch
-from distill.gui.window.top_bar import TopBar
+from distill.gui.window.top_bar import TRAINING, PageSwitch, TopBar
 from distill.settings import WindowSettings
 
 #: Number of the tab with the runs.

@@ -25,8 +25,8 @@ from distill.gui.widgets.drag_and_drop import accept_copy, dropped_paths
 from distill.gui.widgets.plain_text import make_plain
 from distill.gui.window.closing import WindowClosing, run_all
 from distill.gui.window.layout import Frame
-from distill.gui.window.page_switch import MODELS, TRAINING
 from distill.gui.window.settings_damage import damage_text
+from distill.gui.window.top_bar import MODELS, TRAINING
 from distill.models.file_format import SUFFIX
 from distill.settings import WindowSettings
 

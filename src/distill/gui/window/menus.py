@@ -18,7 +18,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.focus import give_focus
 from distill.gui.window.composition import Parts
 from distill.gui.window.layout import Frame, Pages
-from distill.gui.window.page_switch import MODELS, PLAY, TRAINING
+from distill.gui.window.top_bar import MODELS, PLAY, TRAINING
 
 #: Events of a widget after which something else may be possible.
 _STATE_EVENTS = (

@@ -16,7 +16,7 @@ from distill.files import write_whole
 from distill.generation.kits.kit_sounds import KitPlan
 from distill.generation.kits.kit_writer import free_folder
 from distill.generation.map.map_session import MapSession, WrittenKit
-from distill.gui.background.background_tasks import BackgroundTask, TaskQueue
+from distill.gui.background_tasks import BackgroundTask, TaskQueue
 from distill.gui.desktop.dialog_folders import StartFolders, first_folder
 from distill.gui.desktop.show_in_folder import reveal
 from distill.gui.engine.engine_protocol import EngineSource

@@ -10,7 +10,7 @@ from typing import Any
 from PySide6.QtCore import QCoreApplication, QObject
 
 from distill.generation.map.map_session import MapSession
-from distill.gui.background.background_tasks import Work
+from distill.gui.background_tasks import Work
 from distill.gui.play.map_view import MapView
 from distill.gui.play.pads.pad_grid import COUNT, PadGrid
 from distill.gui.play.pads.pad_undo import PadChanges, PadStep, UndoNotices

@@ -24,7 +24,7 @@ from distill.audio.cache.hash_index import file_key
 from distill.control.pads_and_keys import GROUPS
 from distill.files import is_file, is_folder
 from distill.generation.map.newness import CLOSE, COPY, NEW, Verdict
-from distill.gui.background.background_tasks import TaskQueue
+from distill.gui.background_tasks import TaskQueue
 from distill.gui.play.pads.pad_grid import COUNT, PadGrid
 from distill.gui.play.pads.pad_undo import PadChanges, PadState
 from distill.gui.play.sound_verdicts import KeptVerdict, Verdicts

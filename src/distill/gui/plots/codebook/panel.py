@@ -11,7 +11,7 @@ from distill.events import LOW_UTILIZATION, Health
 from distill.generation.codebooks import CodebookUse
 from distill.gui.plots.codebook.strip import CodebookStrip
 from distill.gui.plots.curve_data import Table
-from distill.gui.plots.curve_style import CurveStyle
+from distill.gui.plots.curve_drawing import CurveStyle
 from distill.gui.plots.plot import Plot
 from distill.gui.widgets import theme
 from distill.metrics_history import VQMetricsHistory

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 
 from distill.files import temporary_folder
 from distill.generation.codebooks import Code, CodebookUse, read_use, write_code
-from distill.gui.background.background_tasks import BackgroundTask, end_tasks
+from distill.gui.background_tasks import BackgroundTask, end_tasks
 from distill.gui.engine.engine_protocol import EngineSource
 from distill.gui.plots.codebook.panel import CodebookView
 from distill.gui.widgets.notices import NoticeBar

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QFont, QImage, QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QLabel
 
-from distill.gui.plots.legend import LegendEntry
+from distill.gui.plots.legend_and_export_menu import LegendEntry
 from distill.gui.plots.plot import Plot
 from distill.gui.widgets import theme
 

@@ -1,8 +1,18 @@
-"""What the queue says of a run that waits in it: its state, sounds, settings and fixes, and why it failed."""
+"""The rows of the queue: what they say of a run that waits in it, and how they are painted.
 
-from PySide6.QtCore import QCoreApplication
+A row has name, state and facts: sounds, settings and fixes, or why the run failed.
+"""
+
+from typing import Any
+
+from PySide6.QtCore import QCoreApplication, QModelIndex, QPersistentModelIndex, QSize, Qt
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from distill.config.family_catalog import family_info
+from distill.gui.lists.list_model import ITEM_ROLE, MARKED_ROLE, ListModel
+from distill.gui.lists.row_painting import StyledText, paint_ground, row_size, write_row
+from distill.gui.widgets import theme
 from distill.gui.widgets.formatting import count_of
 from distill.gui.widgets.plain_text import rich_tip
 from distill.runs.queue import FAILED, FINISHED, RUNNING, STOPPED, QueueEntry
@@ -11,6 +21,25 @@ translate = QCoreApplication.translate
 
 #: Most sounds that a tooltip names.
 _MOST_SHOWN = 5
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+class QueueModel(ListModel[QueueEntry]):
+    """The entries in the order in which they are run.  The one that is training is marked."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(lambda queue_entry: queue_entry.id, parent)
+
+    def item_data(self, item: QueueEntry, role: int) -> Any:
+        """Return what a row shows."""
+        if role == Qt.ItemDataRole.DisplayRole:
+            return item.name
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return spoken_text(item, self.is_marked(item))
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return entry_tip(item)
+        return None
 
 
 def status_text(entry: QueueEntry, is_training: bool) -> str:
@@ -72,3 +101,28 @@ def entry_tip(entry: QueueEntry) -> str:
     """Return what is said of an entry under the pointer."""
     shown = (str(path) for path in entry.sounds[:_MOST_SHOWN])
     return rich_tip(entry.name, _settings_text(entry), entry.problem, _fixes_text(entry), *shown)
+
+
+class QueueDelegate(QStyledItemDelegate):
+    """Paints an entry in two lines."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        """Return the height of two lines."""
+        return row_size(option, 2)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Paint a row."""
+        entry = index.data(ITEM_ROLE)
+        if not isinstance(entry, QueueEntry):
+            return
+        colors, is_training = theme.colors(), bool(index.data(MARKED_ROLE))
+        running = colors.accent if is_training else colors.fair
+        entry_colors = {FINISHED: colors.good, FAILED: colors.bad, RUNNING: running}
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        paint_ground(painter, option, colors.accent if is_training else "")
+        position = option.rect.adjusted(theme.MARGIN, theme.HALF, -theme.GAP, -theme.HALF)
+        state = StyledText(status_text(entry, is_training), entry_colors.get(entry.status, colors.muted))
+        facts = StyledText(facts_text(entry), colors.bad if entry.problem else colors.muted)
+        write_row(painter, option, position, (StyledText(entry.name, colors.text), state), (facts,), (), 0)
+        painter.restore()

@@ -19,8 +19,8 @@ from pytestqt.qtbot import QtBot
 from distill import diagnostics
 from distill.computing import unresponsive_drives
 from distill.errors import NoAnswer, SoundError
-from distill.gui.background import background_tasks, stuck_threads, thread_priority
-from distill.gui.background.background_tasks import BackgroundTask, TaskQueue, Work, end_tasks
+from distill.gui import background_tasks
+from distill.gui.background_tasks import BackgroundTask, TaskQueue, Work, end_tasks
 from distill.gui.previews import stars
 from distill.gui.user_errors import error_text
 
@@ -54,7 +54,7 @@ def test_no_call_is_lost_when_the_thread_is_slow_to_end(qapp: QApplication, qtbo
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the whole process would step back")
 def test_a_task_steps_back_for_the_window(qapp: QApplication, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thread_priority, "BACKGROUND_NICENESS", 7)
+    monkeypatch.setattr(background_tasks, "BACKGROUND_NICENESS", 7)
     before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
     owner, found = QObject(), list[int]()
 
@@ -91,7 +91,7 @@ def test_what_hangs_is_left_behind_and_ends_with_the_program(
 ) -> None:
     """A read from a network drive that does not answer used to keep the window from closing."""
     codes: list[int] = []
-    monkeypatch.setattr(stuck_threads, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(background_tasks, "PATIENCE_S", 0.05)
     monkeypatch.setattr(os, "_exit", codes.append)
     monkeypatch.setattr(diagnostics, "stop", lambda: None)
     owner, go_on, heard = QObject(), threading.Event(), list[object]()
@@ -103,10 +103,10 @@ def test_what_hangs_is_left_behind_and_ends_with_the_program(
     QApplication.sendPostedEvents(owner, QEvent.Type.DeferredDelete)
     assert shiboken6.isValid(task)
     assert task.isRunning()
-    stuck_threads.end_if_stuck(3)
+    background_tasks.end_if_stuck(3)
     with qtbot.waitSignal(task.destroyed):
         go_on.set()
-    stuck_threads.end_if_stuck(4)
+    background_tasks.end_if_stuck(4)
     assert (codes, heard) == ([3], [])
 
 
@@ -121,19 +121,19 @@ def test_the_program_ends_although_a_stopped_training_still_waits_for_its_sounds
     stop.set()
     with pytest.raises(NoAnswer):
         unresponsive_drives.wait_for(lambda _progress: answers.wait(120), stop, [])
-    stuck_threads.end_if_stuck(3)
+    background_tasks.end_if_stuck(3)
     answers.set()
     deadline = time.monotonic() + 60
     while unresponsive_drives.is_left_behind() and time.monotonic() < deadline:
         time.sleep(0.01)
-    stuck_threads.end_if_stuck(4)
+    background_tasks.end_if_stuck(4)
     assert codes == [3]
 
 
 def test_what_keeps_the_work_of_the_user_is_waited_for_longer(
     qapp: QApplication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stuck_threads, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(background_tasks, "PATIENCE_S", 0.01)
     owner, written = QObject(), list[str]()
 
     def write(_notify: object, cancelled: threading.Event) -> None:
@@ -156,11 +156,11 @@ def test_pending_requests_are_carried_out_beside_one_that_hangs(
     queue.submit(lambda _notify, _cancel: done.append("notes"))
     task = queue.findChild(BackgroundTask)
     assert isinstance(task, BackgroundTask)
-    monkeypatch.setattr(stuck_threads, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(background_tasks, "PATIENCE_S", 0.05)
     queue.finish()
     assert done == []
     monkeypatch.setattr(background_tasks, "milliseconds_until", lambda _deadline: 50)
-    monkeypatch.setattr(stuck_threads, "PATIENCE_S", 120.0)
+    monkeypatch.setattr(background_tasks, "PATIENCE_S", 120.0)
     queue.close()
     assert done == ["notes"]
     with qtbot.waitSignal(task.destroyed):
@@ -173,8 +173,8 @@ def test_the_program_ends_although_a_thread_hangs(tmp_path: Path) -> None:
     code = """
     import sys, threading
     from PySide6.QtCore import QCoreApplication, QObject
-    from distill.gui.background import background_tasks, stuck_threads
-    stuck_threads.PATIENCE_S = 0.05
+    from distill.gui import background_tasks
+    background_tasks.PATIENCE_S = 0.05
     app, owner, begun = QCoreApplication([]), QObject(), threading.Event()
     def hang(_notify, _cancel):
         threading.Thread(target=threading.Event().wait).start()
@@ -184,7 +184,7 @@ def test_the_program_ends_although_a_thread_hangs(tmp_path: Path) -> None:
     begun.wait()
     background_tasks.end_tasks(owner)
     del owner
-    stuck_threads.end_if_stuck(7)
+    background_tasks.end_if_stuck(7)
     """
     assert subprocess.run([sys.executable, "-c", textwrap.dedent(code)], timeout=120).returncode == 7
 

@@ -4,14 +4,17 @@ Errors follow one rule.  An error that a user can act on (`DistillError`, `OSErr
 `BackgroundTask.failed`; if nobody does, it is shown in the notice bar by the crash presenter.  Any other error is a bug
 and goes to the crash presenter, always.  Nothing is only logged.
 
-A task that does not end is left behind (`distill.gui.background.stuck_threads`).
+Threads that do not end: one that reads from a network drive which does not answer cannot be ended.  Closing waits for
+it for a while, then leaves it behind; `end_if_stuck` ends the program without it.
 """
 
 import logging
+import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,18 +22,77 @@ import shiboken6
 from PySide6.QtCore import QCoreApplication, QMetaMethod, QObject, QThread, Signal
 
 from distill import diagnostics
-from distill.gui.background.stuck_threads import leave_behind, left_behind, milliseconds_until, patience
-from distill.gui.background.thread_priority import lower_own_priority
+from distill.computing.unresponsive_drives import is_left_behind
 from distill.gui.user_errors import is_user_error
 
 log = logging.getLogger(__name__)
 
+#: How far background threads step back for the window and for other programs (Unix "nice" scale).
+BACKGROUND_NICENESS = 10
+
+#: Seconds for which closing waits for tasks that were cancelled, and for those that keep what the user has done.
+PATIENCE_S, KEEPING_PATIENCE_S = 5.0, 30.0
+
+#: Seconds for the former where another task hangs already: several may read from the same drive.
+_SHORT_PATIENCE_S = 1.0
+
+#: Threads that did not end in this time.  They are kept: to destroy a thread object whose thread runs ends the process.
+left_behind: "list[QThread | threading.Thread]" = []
 
 #: Property of an object whose tasks `end_tasks` has ended: no task starts under it any more.
 _TASKS_ENDED = "distillTasksEnded"
 
 #: The function of a task: gets a callback for progress, and an event that requests an early end.
 Work = Callable[[Callable[[Any], None], threading.Event], Any]
+
+
+def lower_own_priority() -> None:
+    """Give the calling thread, and the threads that it starts, a lower priority than the window's.
+
+    ``QThread.start(LowPriority)`` does nothing under Linux's usual scheduler; there, a thread has a niceness of its
+    own.  On other systems setpriority would change the whole process.
+    """
+    if hasattr(os, "setpriority") and os.uname().sysname == "Linux":
+        thread = threading.get_native_id()
+        with suppress(OSError):
+            niceness = max(BACKGROUND_NICENESS, os.getpriority(os.PRIO_PROCESS, thread))  # root could raise it again
+            os.setpriority(os.PRIO_PROCESS, thread, niceness)
+
+
+def milliseconds_until(deadline: float) -> int:
+    """Return how long it is to a time of the monotonic clock."""
+    return max(0, round(1000 * (deadline - time.monotonic())))
+
+
+def patience(keeps: bool) -> float:
+    """Return for how many seconds work is waited for."""
+    if keeps:
+        return KEEPING_PATIENCE_S
+    return min(PATIENCE_S, _SHORT_PATIENCE_S) if _is_stuck() else PATIENCE_S
+
+
+def _is_stuck() -> bool:
+    """Whether a thread that was left behind still runs, of the window or of a training that was stopped."""
+    return is_left_behind() or any(
+        thread.is_alive() if isinstance(thread, threading.Thread) else thread.isRunning() for thread in left_behind
+    )
+
+
+def leave_behind(thread: QThread | threading.Thread, name: str) -> None:
+    """Keep a thread that does not end; ``name`` says in the log whose it is."""
+    log.warning("Background work does not end and is left behind: %s", name or "unnamed")
+    left_behind.append(thread)
+
+
+def end_if_stuck(code: int) -> None:
+    """End the process with an exit code if a thread that was left behind still runs.
+
+    Otherwise Python would wait for that thread, or for those that it has started, at the end of the program.
+    """
+    if _is_stuck():
+        log.warning("The program ends although background work does not")
+        diagnostics.stop()
+        os._exit(code)
 
 
 class BackgroundTask(QThread):

@@ -1,4 +1,4 @@
-"""What is said of the shown run above its curves: a verdict, how good the loss is, and a button with an advice."""
+"""The line over the curves of the shown run: a verdict, how good the loss is, and a button for what is advised."""
 
 from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton
 from distill.gui.widgets.labels import FewLinesLabel, ShortenedLabel
-from distill.runs.verdict import Advice, Verdict
+from distill.runs.verdict import Advice
 
 translate = QCoreApplication.translate
 
@@ -45,15 +45,12 @@ class VerdictLine(QWidget):
         column.setSpacing(theme.HALF)
         column.addWidget(self.text)
         column.addLayout(row)
-        self.show_verdict(None)
+        self.show_verdict("", Advice.NONE)
         self.hide()
 
-    def show_verdict(
-        self, verdict: Verdict | None, is_over: bool = False, can_act: bool = True, total_epochs: int = 0
-    ) -> None:
-        """Show a verdict on a run of so many epochs that trains or, if ``is_over``, has ended; None for no run."""
-        self._advice = Advice.NONE if verdict is None else verdict.advice(is_over)
-        sentence = "" if verdict is None else verdict.sentence(is_over, total_epochs)
+    def show_verdict(self, sentence: str, advice: Advice, can_act: bool = True) -> None:
+        """Show a verdict in a sentence, and what it proposes; an empty one for no run."""
+        self._advice = advice
         self.text.setText(sentence)
         self.text.setAccessibleName(self.tr("Verdict on the training: {0}").format(sentence))
         texts = {

@@ -1,1 +1,0 @@
-"""Background threads of the window: tasks, queues of tasks, and what happens to those that hang."""

@@ -1,1 +1,0 @@
-"""What is marked over the curves: checkpoints, previews, interruptions."""
