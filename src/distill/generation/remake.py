@@ -15,7 +15,7 @@ from distill.generation.new_sounds import is_of_no_prior, new_sounds
 from distill.generation.recipe import MORPHED, NEW, RECONSTRUCTED, Recipe, hash_of_source
 from distill.generation.transform import Progress, stream_reconstruction, stream_transform
 from distill.generation.vary_morph_extend import VARIATIONS, varied_again
-from distill.library.model_facts import read_facts
+from distill.library.index import read_facts
 from distill.library.model_library import ModelLibrary
 from distill.models.file_format import SUFFIX
 from distill.models.inference import OpenModel
