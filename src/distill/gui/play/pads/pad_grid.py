@@ -11,8 +11,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.control.midi_mapping import PADS
-from distill.control.pads_and_keys import PAD_KEYS
+from distill.control.pads_keys_and_knobs import PAD_KEYS, PADS
 from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
 from distill.gui.play.pads.pad import Pad
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
