@@ -161,8 +161,8 @@ def finish(
             say(text, as_json)
         return
     with stoppable(STOPPING) as stop:
-        from distill.runs.stop_request import StopRequest
         from distill.training.loop import resume_run
+        from distill.training.stop_request import StopRequest
 
         def end(show: Callable[[Event], None]) -> dict[str, Any]:
             request = StopRequest(pause_requested=stop)
