@@ -18,7 +18,7 @@ from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton
 from distill.gui.widgets.panel import Panel
-from distill.gui.widgets.plain_text import short_names
+from distill.names import short_names
 
 COUNT, _COLUMNS = PADS, 4
 
