@@ -103,7 +103,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 BREAKING = [
     ("layers", "models/losses.py", "from distill.training.loop import train"),
     ("layers", "audio/sound_scan.py", "from distill.gui.window import main_window"),
-    ("cycles", "audio/file_search.py", "from distill.audio import sound_scan"),
+    ("cycles", "audio/decoding/access_errors.py", "from distill.audio import sound_scan"),
     ("cycles", "models/families/family.py", "from distill.models.persistence import open_model"),
     ("qt", "training/loop.py", "from PySide6.QtCore import QObject"),
     ("qt", "generation/generation_service.py", "import pyqtgraph"),

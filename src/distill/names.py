@@ -1,10 +1,12 @@
-"""Names of runs, models and files: as every system takes them, of a length that fits, and free."""
+"""Names of runs, models and files: as every system takes them, of a length that fits, free, and short in lists."""
 
 import os
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
-from itertools import groupby
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from itertools import groupby, takewhile
+from pathlib import Path
 
 from distill.errors import ConfigurationError
 
@@ -14,6 +16,8 @@ _MOST_NAME_BYTES, _KEPT_OF_END = 240, 60
 _MOST_SLUG_BYTES = 180
 #: Most characters of a name that a user gives a run or a model.  Longer ones of older versions stay as they are.
 MOST_NAME = 80
+#: A common beginning of all names is hidden only if it is at least this long.
+_SHORTEST_PREFIX = 4
 #: Categories of characters that belong to the letter before them.
 _MARKS = frozenset(("Mn", "Mc"))
 #: Names that Windows keeps for devices, with any suffix.
@@ -94,3 +98,18 @@ def free_name(name: str, taken: Collection[str]) -> str:
 def fold(text: str) -> str:
     """Return text for comparing: lower case, without accents."""
     return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+
+
+def short_names(names: Sequence[str]) -> dict[str, str]:
+    """Return names for display: without the beginning that all have in common, and without their extension.
+
+    The beginning is cut at the end of a word.  A name that would be empty, or the same as another, stays as it is.
+    """
+    first, last = min(names, default=""), max(names, default="")
+    prefix = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
+    prefix = prefix[: max((prefix.rfind(mark) + 1 for mark in " _-."), default=0)]
+    if len(prefix) < _SHORTEST_PREFIX or len(names) < 3:
+        prefix = ""
+    short = {name: Path(name.removeprefix(prefix)).stem for name in names}
+    counts = Counter(short.values())
+    return {name: text if text and counts[text] == 1 else name for name, text in short.items()}

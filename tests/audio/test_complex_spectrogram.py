@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from distill.audio import AudioSpectrogram, ComplexSpectrogram
-from distill.audio.phase import PhaseBuilder
+from distill.audio.complex_spectrogram import PhaseBuilder
 from distill.config.spectrogram import ComplexSpectrogramConfig
 from distill.errors import ConfigurationError
 from tests.audio.conftest import tone

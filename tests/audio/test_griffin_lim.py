@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from distill.audio.griffin_lim import Frames, KnownSamples, recover_phases
-from distill.audio.stft_and_mel import Transform
+from distill.audio.griffin_lim import KnownSamples, recover_phases
+from distill.audio.stft_and_mel import Frames, Transform
 from distill.config.spectrogram import SpectrogramConfig
 
 

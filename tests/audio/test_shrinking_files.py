@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distill.audio.decoding.streams.file_window import FileWindow
+from distill.audio.decoding.streams.byte_view import FileWindow
 from tests.audio.test_real_end import encoded
 
 _SHRINK = """

@@ -17,7 +17,7 @@ from distill import paths
 from distill.audio.cache import waveform_overview
 from distill.audio.cache.waveform_overview import BINS, OverviewStore, measure_sound
 from distill.audio.decoding.mono_decoder import decode_sound
-from distill.audio.sound_scan import waveform_peaks
+from distill.audio.waveform_peaks import waveform_peaks
 from distill.errors import Cancelled, SoundError
 
 

@@ -22,9 +22,8 @@ from distill.training.beginning.open_run import open_run
 from distill.training.beginning.prepare import prepare
 from distill.training.compute_plan import ComputePlan
 from distill.training.dataset import FeatureDataset, prepare_sounds
-from distill.training.event_sink import EventSink
 from distill.training.loop import run_epochs
-from distill.training.run import Run, RunRequest
+from distill.training.run import EventSink, Run, RunRequest
 from distill.training.steps.training_step import TrainingStep
 from tests.benchmarks.conftest import Report
 

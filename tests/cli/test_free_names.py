@@ -13,9 +13,9 @@ import filelock
 import pytest
 
 from distill import paths
-from distill.cli import new_run_name
+from distill.cli import new_run
 from distill.cli.app import main
-from distill.cli.new_run_name import NamingTurn, names_in_use
+from distill.cli.new_run import NamingTurn, names_in_use
 from distill.config.training import TrainingConfig
 from distill.errors import Cancelled
 from distill.library.model_library import ModelLibrary
@@ -90,10 +90,10 @@ def test_one_that_hangs_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPat
     other = filelock.FileLock(paths.data_dir() / "names.lock")
     turn, stop = NamingTurn(), threading.Event()
     with other:
-        monkeypatch.setattr(new_run_name, "_NAMING_PATIENCE_S", 0.2)
+        monkeypatch.setattr(new_run, "_NAMING_PATIENCE_S", 0.2)
         turn.take(stop)
         stop.set()
-        monkeypatch.setattr(new_run_name, "_NAMING_PATIENCE_S", 60.0)
+        monkeypatch.setattr(new_run, "_NAMING_PATIENCE_S", 60.0)
         before = time.monotonic()
         with pytest.raises(Cancelled):
             turn.take(stop)

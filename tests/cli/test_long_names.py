@@ -6,7 +6,7 @@ import pytest
 
 from distill import paths
 from distill.cli.app import main
-from distill.cli.new_run_name import dataset_name
+from distill.cli.new_run import dataset_name
 from distill.config.training import TrainingConfig
 from distill.library.model_library import ModelLibrary
 from distill.names import MOST_NAME

@@ -400,7 +400,7 @@ def test_inspect_estimates_a_run(
         tried.append(config)
         return found
 
-    monkeypatch.setattr("distill.training.measuring.speed_trial.measure", measure)
+    monkeypatch.setattr("distill.training.estimate_inputs.measure", measure)
     for _ in range(2):  # what was measured is kept
         assert main(["inspect", str(sounds), "--estimate", "--family", "vqvae", "--epochs", "40"]) == 0
     assert [(config.family, config.max_epochs) for config in tried] == [("vqvae", 40)]
@@ -425,7 +425,7 @@ def test_an_estimate_that_is_stopped_is_not_printed(
     def stopped(_config: AnyConfig, stop: threading.Event) -> None:
         stop.set()  # as Ctrl-C does
 
-    monkeypatch.setattr("distill.training.measuring.speed_trial.measure", stopped)
+    monkeypatch.setattr("distill.training.estimate_inputs.measure", stopped)
     assert main(["inspect", str(sounds), "--estimate", *words]) == EXIT_STOPPED
     printed = capsys.readouterr().out
     assert "A run of the" not in printed
@@ -435,7 +435,7 @@ def test_an_estimate_that_is_stopped_is_not_printed(
 def test_an_estimate_without_a_measurement_says_so(
     sounds: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("distill.training.measuring.speed_trial.measure", lambda _config, _stop: None)
+    monkeypatch.setattr("distill.training.estimate_inputs.measure", lambda _config, _stop: None)
     assert main(["inspect", str(sounds), "--estimate"]) == 0
     printed = capsys.readouterr().out
     assert "could not be measured" in printed

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from distill.control import midi_ports as ports_module
-from distill.control.midi_mapping import Controls
 from distill.control.midi_messages import CONTROL, NOTE_OFF, NOTE_ON, MidiMessage, MidiParser, note_name
 from distill.control.midi_ports import ByteStream, PortWatcher, SystemPorts
 from distill.control.osc import OscInput, OscOutput, take_osc
+from distill.control.pads_keys_and_knobs import Controls
 from distill.errors import MidiError
 from tests.control.fakes import FakePorts, Played
 

@@ -17,15 +17,14 @@ from distill.audio.cache.hash_index import HashIndex
 from distill.audio.decoding.mono_decoder import decode_sound
 from distill.audio.decoding.open_sound import read_header
 from distill.audio.decoding.sound_fix import SoundFix
-from distill.audio.scan_result import SkippedSound
+from distill.audio.sound_scan import SkippedSound
 from distill.config.training import TrainingConfig
 from distill.errors import DistillError
 from distill.events import EpochMetrics, StepMetrics
 from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory
 from distill.generation.recipe import NEW, Recipe, read_recipe
 from distill.json_files import write_json
-from distill.library.index import Index, Row
-from distill.library.model_facts import ModelFacts
+from distill.library.index import Index, ModelFacts, Row
 from distill.library.model_library import ModelLibrary
 from distill.library.user_metadata import UserMetadata, read_user_metadata, write_user_metadata
 from distill.models.codes_file import SoundCodes, load_codes, save_codes

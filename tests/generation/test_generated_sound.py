@@ -17,7 +17,7 @@ from distill.errors import LibraryError, SoundError
 from distill.generation.export_sounds import ExportRequest, export
 from distill.generation.generated_sound import GenerationCancelled
 from distill.generation.history.sound_history import GeneratedEntry, GeneratedHistory, keep, list_sounds
-from distill.generation.kits.sampler_wav import sampler_wav
+from distill.generation.kits.sampler_presets import sampler_wav
 from distill.generation.new_sounds import make_new
 from distill.generation.recipe import ALONG, MORPHED, NEW, VARIED, Recipe, read_recipe
 from distill.generation.remake import remake

@@ -26,7 +26,7 @@ from distill.events import (
 from distill.playback.output_device import OutputFormat
 from distill.runs.folder import RunFolder
 from distill.runs.run_record import RunRecord
-from distill.runs.stop_request import wants_finish
+from distill.training.stop_request import wants_finish
 
 STEPS = 4
 

@@ -17,7 +17,7 @@ from distill import trash
 from distill.config.training import VQVAEConfig
 from distill.errors import LibraryError, ModelFileError
 from distill.library import index, user_metadata
-from distill.library.model_facts import CURVE_POINTS, read_facts
+from distill.library.index import CURVE_POINTS, read_facts
 from distill.library.model_library import ModelLibrary
 from distill.models import ModelMetadata, open_model
 from distill.serialization.archive import write_archive

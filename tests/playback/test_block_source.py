@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distill.playback.block_source import BlockSource
-from distill.playback.track_voice import Voice
+from distill.playback.block_source import BlockSource, Voice
 from distill.playback.tracks import Track
 from tests.playback.listening import Floats
 

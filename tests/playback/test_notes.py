@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from distill.control.pads_and_keys import Board
+from distill.control.pads_keys_and_knobs import Board
 from distill.errors import PlaybackError
 from distill.playback import output_device
 from distill.playback import player as player_module

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distill.playback.track_voice import FADE_FRAMES, Voice
+from distill.playback.block_source import FADE_FRAMES, Voice
 from distill.playback.tracks import Sound, Track
 from tests.playback.listening import Floats
 

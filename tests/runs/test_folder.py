@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from distill.audio.file_search import is_run
-from distill.audio.sound_scan import SkippedSound
+from distill.audio.sound_scan import SkippedSound, is_run
 from distill.cli.runs import verdict_on
 from distill.computing.background_writer import BackgroundWriter
 from distill.errors import RunFolderError

@@ -18,7 +18,7 @@ import torch
 
 from distill.config.factory import config_from_dict
 from distill.errors import CheckpointError, DistillError, ModelFileError
-from distill.library.model_facts import read_facts
+from distill.library.index import read_facts
 from distill.models.families import make_family
 from distill.models.persistence import open_model
 from distill.serialization.checkpoint_reader import read_checkpoint

@@ -34,8 +34,8 @@ from distill.errors import PeerError
 from distill.models.families import make_family
 from distill.training import resume_run, train
 from distill.training.compute_plan import ComputePlan
-from distill.training.steps.agreed_stop import AgreedStop
 from distill.training.steps.training_step import TrainingStep, step_randomness
+from distill.training.stop_request import AgreedStop
 from tests.training.conftest import tone
 
 #: Step at which a run is interrupted.

@@ -12,7 +12,6 @@ import torch
 
 from distill.events import Event
 from distill.models import open_model
-from distill.runs.stop_request import StopRequest
 from distill.training import (
     EpochMetrics,
     StepMetrics,
@@ -26,6 +25,7 @@ from distill.training import (
 )
 from distill.training.checkpoint import write_checkpoint
 from distill.training.run import Run
+from distill.training.stop_request import StopRequest
 from tests.training.conftest import ONE_FAMILY_OFTEN, QUICK, MakeConfig, topics
 from tests.training.test_resume import assert_same_run
 

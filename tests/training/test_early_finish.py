@@ -14,7 +14,6 @@ from distill.models import open_model
 from distill.runs.record_changes import mark_finished, parts_missing_text
 from distill.runs.run_history import read_history
 from distill.runs.run_record import RunRecord
-from distill.runs.stop_request import StopRequest, pause_event_of, wants_finish
 from distill.runs.summary import summarise
 from distill.training import (
     EpochMetrics,
@@ -31,6 +30,7 @@ from distill.training import (
 )
 from distill.training.ending.model_contents import map_entries
 from distill.training.steps.prior_training import CLOSING_STAGE
+from distill.training.stop_request import StopRequest, pause_event_of, wants_finish
 from tests.training.conftest import QUICK, MakeConfig, ended, topics, write_sounds
 from tests.training.test_resume import assert_same_run
 

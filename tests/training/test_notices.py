@@ -41,9 +41,7 @@ def test_warnings_and_the_summary_of_a_resume(
 
     config = replace(QUICK, batch_size=2, max_epochs=6)
     by_heart, improving = Verdict(Kind.BY_HEART, 0), Verdict(Kind.IMPROVING)
-    monkeypatch.setattr(
-        "distill.training.epoch_warnings.judge", lambda e, _warm_up: by_heart if len(e) > 3 else improving
-    )
+    monkeypatch.setattr("distill.training.loop.judge", lambda e, _warm_up: by_heart if len(e) > 3 else improving)
     part = train(config, sounds, tmp_path / "run", "cpu", stop, cancel)["metrics_history"]
     assert sum("Overfitting" in m for m in messages(caplog, logging.WARNING)) == 1
     newest = list_checkpoints(tmp_path / "run" / "checkpoints")[-1]["path"]

@@ -13,8 +13,7 @@ from distill.audio.export import write_wav
 from distill.audio.sound_scan import find_sound_files
 from distill.errors import RunFolderError
 from distill.training.beginning.open_run import open_run
-from distill.training.event_sink import EventSink
-from distill.training.run import RunRequest
+from distill.training.run import EventSink, RunRequest
 from tests.training.conftest import QUICK, tone
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links need a right on Windows")

@@ -14,10 +14,10 @@ import torch
 from distill.events import Event, PreparationProgress
 from distill.models.persistence import open_model, read_model_file
 from distill.models.priors.window_prior import prior_entry
-from distill.runs.stop_request import StopRequest
 from distill.serialization.checkpoint_reader import read_checkpoint
 from distill.training import get_best_checkpoint, resume_run, train
 from distill.training.steps.prior_training import PriorClosing
+from distill.training.stop_request import StopRequest
 from tests.training.conftest import ONE_FAMILY_OFTEN, MakeConfig, ended, topics
 
 STAGE = "Learning to make new sounds"

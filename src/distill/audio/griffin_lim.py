@@ -1,24 +1,17 @@
-"""Phases for magnitudes: a fast Griffin-Lim (Perraudin, Balazs and Søndergaard 2013).
-
-Frames lie in rows of memory, so that transforms and overlap-add run over whole rows: less than half the time of the
-same iterations with `torch.stft` and `torch.istft`, whose results these are.
-"""
+"""Phases for magnitudes: a fast Griffin-Lim (Perraudin, Balazs and Søndergaard 2013)."""
 
 import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from distill.audio.stft_and_mel import Transform
+from distill.audio.stft_and_mel import Frames, Transform
 from distill.config.spectrogram import SpectrogramConfig
 
 _MOMENTUM = 0.99
 #: Added to the power of what is divided by its magnitude: silence stays silence.
 _LEAST_POWER = 1e-24
-#: Smallest sum of squared windows that is divided by.
-_LEAST_ENVELOPE = 1e-8
 
 
 @dataclass(frozen=True)
@@ -39,55 +32,6 @@ class KnownSamples:
     def put_into(self, waveform: Tensor) -> Tensor:
         """Return waveforms ``[B, N]`` with the known samples at their positions."""
         return torch.lerp(waveform, self.waveform, self.share)
-
-
-class Frames:
-    """Short-time Fourier transform of signals of one length, frame by frame: ``[B, T, F]``.
-
-    Parameters
-    ----------
-    window
-        ``[n_fft]``.
-    hop
-        Samples between frames.
-    count
-        T, number of frames.
-    samples
-        N, samples of a signal.
-    """
-
-    def __init__(self, window: Tensor, hop: int, count: int, samples: int) -> None:
-        self._window, self._hop, self._count, self._samples = window, hop, count, samples
-        self._size = len(window)
-        self._half = self._size // 2
-        squares = window.square().expand(1, count, -1)
-        self._envelope = self._overlap_add(squares).clamp_min(_LEAST_ENVELOPE).reciprocal()
-
-    def _overlap_add(self, frames: Tensor) -> Tensor:
-        """Return the sum ``[B, (T - 1) * hop + n_fft]`` of frames ``[B, T, n_fft]``."""
-        batch, count, size = frames.shape
-        parts, rest = divmod(size, self._hop)
-        if rest:
-            length = (count - 1) * self._hop + size
-            folded = functional.fold(frames.transpose(1, 2), (1, length), (1, size), stride=(1, self._hop))
-            return folded.view(batch, length)
-        cells = frames.view(batch, count, parts, self._hop)
-        summed = frames.new_zeros(batch, count + parts - 1, self._hop)
-        for part in range(parts):
-            summed[:, part : part + count] += cells[:, :, part]
-        return summed.view(batch, -1)
-
-    def signals(self, spectrum: Tensor) -> Tensor:
-        """Return signals ``[B, N]`` of a spectrum ``[B, T, F]``."""
-        frames = torch.fft.irfft(spectrum, n=self._size) * self._window
-        return (self._overlap_add(frames) * self._envelope)[:, self._half : self._half + self._samples]
-
-    def spectrum(self, signals: Tensor) -> Tensor:
-        """Return the spectrum ``[B, T, F]`` of signals ``[B, N]``; those shorter than a window are padded."""
-        longer = functional.pad(signals, (0, max(0, self._size - self._samples)))
-        padded = functional.pad(longer[:, None], (self._half, self._half), mode="reflect")[:, 0]
-        spectrum: Tensor = torch.fft.rfft(padded.unfold(1, self._size, self._hop)[:, : self._count] * self._window)
-        return spectrum
 
 
 def recover_phases(

@@ -1,4 +1,4 @@
-"""Transforms of the representations: STFT and bands, levels in decades, Griffin-Lim.
+"""Transforms of the representations: STFT and its inverse, mel bands, levels in decades.
 
 A representation is stateless: its scaling is fixed, so that features can be cached and compared between models.  What
 a corpus looks like (its mean and spread) is the model's business.
@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from distill.config.spectrogram import SpectrogramConfig
 
@@ -21,6 +22,8 @@ FLOOR_DECADES = 6.0
 CENTRE = FLOOR_DECADES / 2
 
 
+#: Smallest sum of squared windows that is divided by.
+_LEAST_ENVELOPE = 1e-8
 #: Multiplicative updates of the mel inversion; the round trip stops improving after five.
 _INVERSION_UPDATES = 5
 
@@ -61,7 +64,7 @@ class Transform:
         """
         c = self.config
         short = c.n_fft - waveform.shape[-1]
-        padded = torch.nn.functional.pad(waveform, (0, short)) if short > 0 else waveform
+        padded = functional.pad(waveform, (0, short)) if short > 0 else waveform
         used = self.window(waveform.device) if window is None else window
         spec = torch.stft(padded, c.n_fft, c.hop_length, window=used, return_complex=True)
         scaled: Tensor = spec[..., : c.frames(waveform.shape[-1])] * self.scale
@@ -73,7 +76,7 @@ class Transform:
         window = self.window(spectrum.device)
         reach = min(samples, (spectrum.shape[-1] - 1) * c.hop_length + c.n_fft // 2)
         wave = torch.istft(spectrum / self.scale, c.n_fft, c.hop_length, window=window, length=reach)
-        return torch.nn.functional.pad(wave, (0, samples - reach))
+        return functional.pad(wave, (0, samples - reach))
 
     def to_bands(self, magnitude: Tensor) -> Tensor:
         """Return band magnitudes ``[B, M, T]`` of bin magnitudes ``[B, F, T]``, summed at the configured power."""
@@ -112,6 +115,58 @@ class Transform:
             ratio = target / torch.matmul(bank.T, estimate).clamp_min(1e-20)
             estimate = estimate * torch.matmul(bank, ratio) / per_bin
         return estimate if power == 1 else estimate.pow(1 / power)
+
+
+class Frames:
+    """Short-time Fourier transform of signals of one length, frame by frame: ``[B, T, F]``.
+
+    Frames lie in rows of memory, so that transforms and overlap-add run over whole rows: less than half the time of
+    Griffin-Lim's iterations with `torch.stft` and `torch.istft`, whose results these are.
+
+    Parameters
+    ----------
+    window
+        ``[n_fft]``.
+    hop
+        Samples between frames.
+    count
+        T, number of frames.
+    samples
+        N, samples of a signal.
+    """
+
+    def __init__(self, window: Tensor, hop: int, count: int, samples: int) -> None:
+        self._window, self._hop, self._count, self._samples = window, hop, count, samples
+        self._size = len(window)
+        self._half = self._size // 2
+        squares = window.square().expand(1, count, -1)
+        self._envelope = self._overlap_add(squares).clamp_min(_LEAST_ENVELOPE).reciprocal()
+
+    def _overlap_add(self, frames: Tensor) -> Tensor:
+        """Return the sum ``[B, (T - 1) * hop + n_fft]`` of frames ``[B, T, n_fft]``."""
+        batch, count, size = frames.shape
+        parts, rest = divmod(size, self._hop)
+        if rest:
+            length = (count - 1) * self._hop + size
+            folded = functional.fold(frames.transpose(1, 2), (1, length), (1, size), stride=(1, self._hop))
+            return folded.view(batch, length)
+        cells = frames.view(batch, count, parts, self._hop)
+        summed = frames.new_zeros(batch, count + parts - 1, self._hop)
+        for part in range(parts):
+            summed[:, part : part + count] += cells[:, :, part]
+        return summed.view(batch, -1)
+
+    def signals(self, spectrum: Tensor) -> Tensor:
+        """Return signals ``[B, N]`` of a spectrum ``[B, T, F]``."""
+        frames = torch.fft.irfft(spectrum, n=self._size) * self._window
+        return (self._overlap_add(frames) * self._envelope)[:, self._half : self._half + self._samples]
+
+    def spectrum(self, signals: Tensor) -> Tensor:
+        """Return the spectrum ``[B, T, F]`` of signals ``[B, N]``; those shorter than a window are padded."""
+        longer = functional.pad(signals, (0, max(0, self._size - self._samples)))
+        padded = functional.pad(longer[:, None], (self._half, self._half), mode="reflect")[:, 0]
+        spectrum: Tensor = torch.fft.rfft(padded.unfold(1, self._size, self._hop)[:, : self._count] * self._window)
+        return spectrum
 
 
 #: The mel scale of Slaney 1998, "Auditory toolbox": linear below a frequency, by so many hertz a mel, and above it by

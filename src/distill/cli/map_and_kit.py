@@ -100,7 +100,7 @@ def show_map(
     if position is not None and out is not None:
         from distill.audio.export_options import ExportOptions
         from distill.generation.generated_sound import GeneratedSound
-        from distill.generation.map.map_recipes import audio_of_map, map_id, recipe_at
+        from distill.generation.map.map_sounds import audio_of_map, map_id, recipe_at
 
         recipe = recipe_at(opened, model, map_id(opened), position, {})
         options = ExportOptions(format_of_suffix(out.suffix).key)

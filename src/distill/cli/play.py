@@ -21,8 +21,7 @@ from distill.process.stop_signals import EXIT_STOPPED, stop_on_signal
 
 if TYPE_CHECKING:
     from distill.cli.sounds_to_play import Sounds
-    from distill.control.midi_mapping import Controls
-    from distill.control.pads_and_keys import Board
+    from distill.control.pads_keys_and_knobs import Board, Controls
     from distill.playback.player import Player, PlayerStatus
 
 #: Seconds without a move of the point or a slider after which the sound there is generated.
@@ -74,8 +73,7 @@ def play(
     set_switch_interval()
     with stop_on_signal("Stopping.") as stop, temporary_folder("play") as folder:
         from distill.cli.sounds_to_play import Sounds
-        from distill.control.midi_mapping import Controls
-        from distill.control.pads_and_keys import Board
+        from distill.control.pads_keys_and_knobs import Board, Controls
         from distill.playback.player import Player
 
         player = Player()

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distill import paths
-from distill.cli.given_sounds import find_sounds
 from distill.cli.inspection.doctor import Fix, doctor_fixes
-from distill.cli.new_run_name import NamingTurn, dataset_name, names_in_use
+from distill.cli.new_run import NamingTurn, Origin, StartEpoch, StartFrom, dataset_name, find_sounds, names_in_use
 from distill.cli.options import (
     Batch,
     Device,
@@ -28,7 +27,6 @@ from distill.cli.options import (
 from distill.cli.output.run_display import make_display
 from distill.cli.output.text import count_of, printable
 from distill.cli.run_engine import STOPPING, engine_outcome, say, stoppable
-from distill.cli.start_from import Origin, StartEpoch, StartFrom
 from distill.errors import DistillError, NoAnswer, QueueError
 from distill.events import Event
 from distill.names import checked_name, free_name

@@ -1,4 +1,7 @@
-"""What the commands that train share: Ctrl-C, the display of a run, its files and its exit code."""
+"""What the commands that train share: Ctrl-C, the display of a run, its files and its exit code.
+
+Of a model that could not be written into its run's folder they ask where it is to be saved.
+"""
 
 import os
 import sys
@@ -13,15 +16,17 @@ import typer
 from distill import diagnostics
 from distill.cli.output.run_display import Display, make_display
 from distill.cli.output.text import printable
-from distill.cli.output.unsaved_model_prompt import ask_where_to_save
 from distill.cli.runs import verdict_line
 from distill.distributed.torchrun import OneProcess, read_launch
-from distill.errors import Cancelled, ModelNotSavedError
+from distill.errors import Cancelled, DistillError, ModelNotSavedError
 from distill.events import UNSAVED, Event
+from distill.files import free_path
+from distill.names import slug
 from distill.process.stop_signals import EXIT_STOPPED, stop_on_signal
 
 if TYPE_CHECKING:
     from distill.distributed.ranks import Ranks
+    from distill.training.ending.finalize import UnsavedModel
 
 
 STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, without a checkpoint."
@@ -136,3 +141,33 @@ def _stop_at_closed_pipe(display: Display, stop: threading.Event) -> Callable[[E
 def say(message: str, as_json: bool) -> None:
     """Print a line for people: beside the events where those are for a program."""
     print(message, file=sys.stderr if as_json else sys.stdout, flush=True)
+
+
+def ask_where_to_save(model: "UnsavedModel", model_file: Path) -> None:
+    """Ask where a model is to be saved until it is; at the end of the input it is given up.
+
+    Parameters
+    ----------
+    model
+        The model.
+    model_file
+        Its file in its run's folder, for which there may be room by now.
+    """
+    print("Save it as a file, or into a folder. Enter alone tries the run's folder again; Ctrl-D gives the model up.")
+    while True:
+        try:
+            text = input("Save the model as: ").strip()
+        except EOFError:
+            print()
+            return
+        target = Path(text).expanduser() if text else model_file
+        if target.is_dir():
+            target /= slug(model.name)
+        if target.suffix != model_file.suffix:
+            target = target.with_name(target.name + model_file.suffix)
+        try:
+            print(f"Model: {printable(model.save(free_path(target)))}", flush=True)
+        except (OSError, DistillError) as error:
+            print(f"{printable(target)} cannot be written: {getattr(error, 'strerror', None) or error}.", flush=True)
+        else:
+            return

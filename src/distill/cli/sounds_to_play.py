@@ -7,7 +7,7 @@ from torch import Tensor
 
 from distill.audio.decoding.mono_decoder import SAMPLE_RATE
 from distill.audio.export import write_wav
-from distill.control.midi_mapping import PADS
+from distill.control.pads_keys_and_knobs import PADS
 from distill.errors import ModelFileError
 from distill.generation.map.map_sounds import map_of, sliders_of, sound_at
 from distill.generation.mono_or_stereo import as_audio, own_channels

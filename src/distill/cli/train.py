@@ -9,9 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from distill import paths
-from distill.cli.given_sounds import find_sounds
 from distill.cli.inspection.doctor import Fix, doctor_fixes
-from distill.cli.new_run_name import NamingTurn, dataset_name, free_run_name
+from distill.cli.new_run import (
+    NamingTurn,
+    Origin,
+    StartEpoch,
+    StartFrom,
+    dataset_name,
+    find_sounds,
+    free_run_name,
+    set_options,
+)
 from distill.cli.options import (
     Batch,
     Device,
@@ -29,7 +37,6 @@ from distill.cli.options import (
 from distill.cli.output.run_display import make_display
 from distill.cli.output.text import count_of, printable
 from distill.cli.run_engine import STOPPING, joined, run_engine, run_shared, say, stoppable
-from distill.cli.start_from import Origin, StartEpoch, StartFrom, set_options
 from distill.events import Event
 from distill.names import checked_name
 
@@ -161,8 +168,8 @@ def finish(
             say(text, as_json)
         return
     with stoppable(STOPPING) as stop:
-        from distill.runs.stop_request import StopRequest
         from distill.training.loop import resume_run
+        from distill.training.stop_request import StopRequest
 
         def end(show: Callable[[Event], None]) -> dict[str, Any]:
             request = StopRequest(pause_requested=stop)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from distill.control.midi_mapping import PADS, Controls
+from distill.control.pads_keys_and_knobs import PADS, Controls
 from distill.errors import MidiError
 
 ADDRESS = "/distill"

@@ -18,8 +18,8 @@ from distill.audio.export import write_wav
 from distill.config.family_catalog import family_info
 from distill.errors import ConfigurationError, DistillError, ModelFileError
 from distill.files import is_file
+from distill.library.index import read_facts
 from distill.library.model_entry import ModelEntry
-from distill.library.model_facts import read_facts
 from distill.names import slug
 from distill.paths import RUN_MARKER
 from distill.runs.comparison import SameSound

@@ -110,7 +110,7 @@ class Recipe:
     second_source, second_hash
         Of a morph: the sound at its other end.
     map
-        Of a sound of the map: content id of map and sliders (`distill.generation.map.map_recipes`).
+        Of a sound of the map: content id of map and sliders (`distill.generation.map.map_sounds`).
     positions
         Of a sound of the map: its position, or the corners of its path; x and y, within 0 and 1.
     moves

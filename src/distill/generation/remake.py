@@ -9,13 +9,13 @@ from distill.audio.decoding.open_sound import read_header
 from distill.errors import LibraryError, ModelFileError, ModelReplacedError, SoundError
 from distill.generation.generated_sound import GeneratedSound, GeneratedStream, check_wanted
 from distill.generation.history.kept_weights import keep_weights, kept_weights
-from distill.generation.map.map_recipes import MAP_KINDS, audio_of_map, map_id
+from distill.generation.map.map_sounds import MAP_KINDS, audio_of_map, map_id
 from distill.generation.mono_or_stereo import as_audio, check_channels
 from distill.generation.new_sounds import is_of_no_prior, new_sounds
 from distill.generation.recipe import MORPHED, NEW, RECONSTRUCTED, Recipe, hash_of_source
 from distill.generation.transform import Progress, stream_reconstruction, stream_transform
 from distill.generation.vary_morph_extend import VARIATIONS, varied_again
-from distill.library.model_facts import read_facts
+from distill.library.index import read_facts
 from distill.library.model_library import ModelLibrary
 from distill.models.file_format import SUFFIX
 from distill.models.inference import OpenModel

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from distill.library.model_facts import ModelFacts
+from distill.library.index import ModelFacts
 from distill.library.user_metadata import UserMetadata
 from distill.names import fold
 

@@ -21,9 +21,8 @@ from typing import IO, Any
 from distill.errors import LibraryError, ModelFileError, UnknownModelError
 from distill.files import FileStamp, file_stamp, write_new, write_whole
 from distill.housekeeping import clear_partial_files
-from distill.library.index import Index, LibraryLock, Row, index_folder, read_row
+from distill.library.index import Index, LibraryLock, Row, index_folder, read_facts, read_row
 from distill.library.model_entry import ModelEntry, with_unique_names
-from distill.library.model_facts import read_facts
 from distill.library.user_metadata import UserMetadata, read_user_metadata, write_user_metadata
 from distill.models.file_format import KIND, SUFFIX, library_path
 from distill.models.metadata import ModelMetadata

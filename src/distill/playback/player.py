@@ -21,12 +21,11 @@ from pathlib import Path
 
 from distill import diagnostics
 from distill.errors import PlaybackError
-from distill.playback.block_source import BlockSource
+from distill.playback.block_source import BlockSource, Voice
 from distill.playback.command_queue import CommandQueue, once
 from distill.playback.instrument import Instrument, Strike
 from distill.playback.output_device import GONE, NoteBuffer, Output, OutputDevice, find_outputs, stand_in_note
 from distill.playback.player_status import PlayerState, PlayerStatus
-from distill.playback.track_voice import Voice
 from distill.playback.tracks import PlayRequest, Track, load_sound, make_tracks, sound_peaks
 
 log = logging.getLogger(__name__)

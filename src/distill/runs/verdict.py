@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.config.training import AnyConfig, TrainingConfig
-from distill.events import COLLAPSE_KL, OVERFITTING_GAP, EpochMetrics, VQEpochMetrics
+from distill.events import COLLAPSE_KL, OVERFITTING_GAP, EpochMetrics, TrainingNotice, VQEpochMetrics
 
 AnyEpoch = EpochMetrics | VQEpochMetrics
 _Numbers = NDArray[np.float64]
@@ -247,6 +247,15 @@ def is_at_its_end(epochs: Sequence[AnyEpoch], patience: int, warm_up: int = 0) -
         return False
     counted_from = verdict.since if len(epochs) < warm_up else max(verdict.since, warm_up - 1)
     return epochs[-1].epoch - counted_from >= patience
+
+
+def overfitting_warning(gap: float) -> TrainingNotice:
+    """Return the warning that a run learns by heart; ``gap`` is how much higher its loss is on held-out sounds."""
+    return TrainingNotice(
+        "overfitting",
+        f"Overfitting: the loss is {gap:.0%} higher on held-out sounds than on trained ones, and "
+        "no longer falls: the model is starting to memorise. More sounds or the preset Conservative would help.",
+    )
 
 
 def _new_sounds_improve(epochs: Sequence[AnyEpoch]) -> bool:

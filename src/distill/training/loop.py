@@ -21,24 +21,20 @@ from distill.computing.interruptible import Interruptible
 from distill.config.training import AnyConfig, VQVAEConfig
 from distill.distributed.ranks import Ranks, current_ranks
 from distill.distributed.shared_batch import BatchSlice
-from distill.errors import Cancelled, ConfigurationError, PeerError, is_memory_error
+from distill.errors import Cancelled, ConfigurationError, PeerError, is_memory_error, short_of_memory
 from distill.events import EpochMetrics, MetricsCallback, StepMetrics, TrainingNotice, VQEpochMetrics, VQStepMetrics
 from distill.models.families.family import EpochResult, Objective
 from distill.runs.checkpoint_folder import newest_whole
 from distill.runs.record_changes import mark_failed
 from distill.runs.run_record import RunRecord
-from distill.runs.stop_request import pause_event_of
-from distill.runs.verdict import is_at_its_end
+from distill.runs.verdict import Kind, is_at_its_end, judge, overfitting_warning
 from distill.training.beginning.open_run import open_run
 from distill.training.beginning.prepare import prepare
 from distill.training.compute_plan import computing
 from distill.training.data.argument_checks import absolute_paths, own_config
 from distill.training.data.moved_sounds import locate_unless_stopped
-from distill.training.ending import early_end, finalize
-from distill.training.ending.short_of_memory import short_of_memory
-from distill.training.epoch_warnings import warn
-from distill.training.event_sink import EventSink
-from distill.training.run import OpenedRun, Run, RunRequest, with_epochs
+from distill.training.ending import finalize
+from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
 from distill.training.run_previews import complete_previews, is_preview_epoch, make_previews, make_start_previews
 from distill.training.save_progress import (
     append_history,
@@ -49,12 +45,12 @@ from distill.training.save_progress import (
     save_progress,
 )
 from distill.training.standalone_epochs import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
-from distill.training.steps.agreed_stop import AgreedStop
 from distill.training.steps.epoch import PriorStep, ValidationResult, train_steps, validate
 from distill.training.steps.loss_reader import LossReader
 from distill.training.steps.new_sound_distance import is_due
 from distill.training.steps.prior_training import WARMUP_STEPS
 from distill.training.steps.training_step import TrainingStep
+from distill.training.stop_request import AgreedStop, pause_event_of
 
 __all__ = [
     "resume_run",
@@ -98,7 +94,7 @@ def train(
     callback
         Takes each event, in the calling thread.
     cancel_event
-        Stops the run within one step, with a checkpoint.  A `distill.runs.stop_request.StopRequest` can also ask to
+        Stops the run within one step, with a checkpoint.  A `distill.training.stop_request.StopRequest` can also ask to
         finish: the run then ends as finished, with the epochs that it has made.
     resume_checkpoint
         Continues exactly where this checkpoint stands.
@@ -117,7 +113,7 @@ def train(
     dict
         ``model`` (the newest weights, in eval mode), ``metrics_history``, ``output_dir``, ``best_checkpoint_path``,
         ``model_path``, ``outcome`` (``"finished"``, ``"stopped"``, or ``"could not be saved"`` where there was no room
-        for the model), ``unsaved_model`` (then a `distill.training.ending.unsaved_model.UnsavedModel`, otherwise None),
+        for the model), ``unsaved_model`` (then a `distill.training.ending.finalize.UnsavedModel`, otherwise None),
         ``error`` (then the reason, otherwise None).
 
     Raises
@@ -253,26 +249,45 @@ def run_epochs(run: Run) -> bool:
     report_write_errors(run)  # that nothing can be kept is told before the first epoch
     while run.epoch < run.config.max_epochs:
         if run.step == 0 and is_at_its_end(run.history.epochs, run.config.patience, run.warm_up):
-            return early_end.end_without_improvement(run)
+            return finalize.end_without_improvement(run)
         epoch = run.epoch
         if not _timed_epoch(run):
             if not run.request.wants_finish:
                 return False
             if run.step == 0:
-                return early_end.end_after_last_epoch(run)
-        event = early_end.end_epoch_early(run, _measure) if run.request.wants_finish else _measure(run)
+                return finalize.end_after_last_epoch(run)
+        event = finalize.end_epoch_early(run, _measure) if run.request.wants_finish else _measure(run)
         if event is None:
             return False
         run.epoch, run.step = epoch + 1, 0
         run.history.add_epoch(event)  # type: ignore[arg-type]
         run.emit(event)
-        warn(run, event)
+        _emit_warnings(run, event)
         append_history(run)
         save_epoch(run, event)
         if is_preview_epoch(run, epoch):
             make_previews(run, epoch)
         report_write_errors(run)
     return True
+
+
+def _emit_warnings(run: Run, event: EpochMetrics | VQEpochMetrics) -> None:
+    """Emit warnings: each once when its reason begins and not again while it lasts; overfitting once in a run."""
+    warnings = {notice.topic: notice for notice in run.family.warnings(event)}
+    if "overfitting" in run.warned:
+        warnings["overfitting"] = TrainingNotice("overfitting", "")  # already emitted
+    elif _is_by_heart(run.history.epochs, run.warm_up):
+        warnings["overfitting"] = overfitting_warning(event.overfitting_gap)
+        if any(_is_by_heart(run.history.epochs[:count], run.warm_up) for count in range(run.known_epochs + 1)):
+            run.warned.add("overfitting")  # emitted before this run was resumed
+    for topic, notice in warnings.items():
+        if topic not in run.warned:
+            run.emit(notice)
+    run.warned = set(warnings)
+
+
+def _is_by_heart(epochs: Sequence[EpochMetrics] | Sequence[VQEpochMetrics], warm_up: int) -> bool:
+    return judge(epochs, warm_up).kind is Kind.BY_HEART
 
 
 def _timed_epoch(run: Run) -> bool:

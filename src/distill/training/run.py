@@ -1,6 +1,7 @@
-"""What a run consists of: its request, its opened folder, its training data, and the state of its training."""
+"""What a run consists of: its request, events, opened folder and training data, and the state of its training."""
 
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -21,23 +22,64 @@ from distill.computing.background_writer import BackgroundWriter
 from distill.config.training import AnyConfig
 from distill.distributed.ranks import ALONE, Ranks
 from distill.errors import Cancelled, NotEnoughSoundsError
+from distill.events import (
+    EpochMetrics,
+    Event,
+    MetricsCallback,
+    PreparationProgress,
+    StepMetrics,
+    TrainingNotice,
+    VQEpochMetrics,
+    VQStepMetrics,
+)
 from distill.metrics_history import AnyHistory
 from distill.models.families.family import ModelFamily
 from distill.runs.estimates.measured_costs import Stopwatch
 from distill.runs.folder import RunFolder
 from distill.runs.run_record import RunRecord
-from distill.runs.stop_request import pause_event_of, wants_finish
 from distill.runs.verdict import warm_up_epochs
 from distill.training.checkpoint import BestCheckpoint
 from distill.training.compute_plan import ComputePlan
 from distill.training.dataset import FeatureDataset
-from distill.training.event_sink import EventSink
 from distill.training.start_point import StartPoint
-from distill.training.steps.agreed_stop import AgreedStop
 from distill.training.steps.eta import EtaEstimator
 from distill.training.steps.learning_rate_schedule import CosineFactor
 from distill.training.steps.new_sound_distance import NewSoundMeter
 from distill.training.steps.prior_training import PriorTraining
+from distill.training.stop_request import AgreedStop, pause_event_of, wants_finish
+
+log = logging.getLogger("distill.training")
+
+#: Minimum seconds between two events of the progress of the preparation.
+_PROGRESS_EVENT_INTERVAL_S = 0.1
+_LOG_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class EventSink:
+    """Passes events to the callback, logs notices, and collects what is written to the run's folder."""
+
+    def __init__(self, callback: MetricsCallback | None) -> None:
+        self._callback = callback
+        self.unwritten: list[StepMetrics | EpochMetrics | VQStepMetrics | VQEpochMetrics] = []
+        self.notes: list[str] = []
+        self._progress_emitted_at = 0.0
+
+    def __call__(self, event: Event) -> None:
+        """Emit an event."""
+        if isinstance(event, TrainingNotice):
+            self.notes.append(event.message)
+            log.log(_LOG_LEVELS[event.level], event.message)
+        elif isinstance(event, (StepMetrics, EpochMetrics, VQStepMetrics, VQEpochMetrics)):
+            self.unwritten.append(event)
+        if self._callback is not None:
+            self._callback(event)
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Emit the progress of the preparation, at most ten times a second."""
+        now = time.perf_counter()
+        if done == total or now - self._progress_emitted_at >= _PROGRESS_EVENT_INTERVAL_S:
+            self._progress_emitted_at = now
+            self(PreparationProgress(stage, done, total))
 
 
 @dataclass(frozen=True)

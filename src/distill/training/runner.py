@@ -10,8 +10,8 @@ from typing import Any
 from distill.config.training import AnyConfig, VQVAEConfig
 from distill.errors import ConfigurationError
 from distill.events import MetricsCallback
-from distill.runs.stop_request import StopRequest
 from distill.training.loop import train, train_vqvae
+from distill.training.stop_request import StopRequest
 
 #: Maximum seconds for which the end of the interpreter waits for a run to write its checkpoint.
 EXIT_SECONDS = 60.0

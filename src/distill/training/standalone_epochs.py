@@ -19,7 +19,7 @@ from distill.models.families.family import ModelFamily
 from distill.models.families.vae_family import MelVAEFamily
 from distill.models.families.vqvae_family import VQVAEFamily
 from distill.training.compute_plan import ComputePlan
-from distill.training.event_sink import EventSink
+from distill.training.run import EventSink
 from distill.training.steps.epoch import train_steps, validate
 from distill.training.steps.loss_reader import LossReader
 from distill.training.steps.training_step import TrainingStep

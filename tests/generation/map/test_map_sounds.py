@@ -23,9 +23,17 @@ from distill.generation.history.sound_history import GeneratedHistory
 from distill.generation.kits.kit_sounds import KitPlan
 from distill.generation.map.copy_check import CopySearch
 from distill.generation.map.json_and_svg import map_svg, map_table
-from distill.generation.map.map_recipes import map_id, recipe_at
 from distill.generation.map.map_session import MapSession
-from distill.generation.map.map_sounds import along, levelled, long_sound_along, map_of, sliders_of, sound_at
+from distill.generation.map.map_sounds import (
+    along,
+    levelled,
+    long_sound_along,
+    map_id,
+    map_of,
+    recipe_at,
+    sliders_of,
+    sound_at,
+)
 from distill.generation.map.newness import COPY
 from distill.generation.map.training_sound_files import find_sounds, sounds_of_runs
 from distill.generation.recipe import ALONG, EXTENDED, MAPPED, MORPHED, REPAINTED, VARIED, read_recipe

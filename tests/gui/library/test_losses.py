@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QApplication
 from distill.gui.library.model_facts_text import row_facts
 from distill.gui.library.model_filter_and_order import ModelRows, Order
 from distill.gui.library.model_rows import ModelTable
+from distill.library.index import ModelFacts
 from distill.library.model_entry import ModelEntry
-from distill.library.model_facts import ModelFacts
 
 
 def entry(name: str, family: str, loss: float | None) -> ModelEntry:

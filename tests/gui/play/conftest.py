@@ -17,8 +17,8 @@ from distill.gui.play import presenter
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.top_bar import PLAY
+from distill.library.index import ModelFacts
 from distill.library.model_entry import ModelEntry
-from distill.library.model_facts import ModelFacts
 from tests.gui.fakes import tone
 
 DOTS = 20

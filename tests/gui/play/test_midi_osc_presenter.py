@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.control.midi_ports import PortWatcher
 from distill.control.osc import OscInput, OscOutput
-from distill.control.pads_and_keys import PAD_KEYS
+from distill.control.pads_keys_and_knobs import PAD_KEYS
 from distill.gui.play.midi_osc_presenter import MidiOscPresenter
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.main_window import MainWindow

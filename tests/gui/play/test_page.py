@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from distill.control.pads_and_keys import PAD_KEYS
+from distill.control.pads_keys_and_knobs import PAD_KEYS
 from distill.files import write_whole
 from distill.generation.kits.kit_sounds import KitPlan
 from distill.generation.map.map_chunks import ShownMap

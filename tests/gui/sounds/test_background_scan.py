@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from pytestqt.qtbot import QtBot
 
-from distill.audio import file_search, sound_scan
+from distill.audio import sound_scan
 from distill.gui.engine.run_state import RunState
 from distill.gui.sounds import background_scan
 from distill.gui.sounds.sound_row import SoundStatus
@@ -92,7 +92,7 @@ def test_closing_does_not_wait_for_the_search_of_a_big_folder(
         time.sleep(0.03)
         return os.scandir(folder)
 
-    monkeypatch.setattr(file_search, "os", SimpleNamespace(**{**vars(os), "scandir": scandir}))
+    monkeypatch.setattr(sound_scan, "os", SimpleNamespace(**{**vars(os), "scandir": scandir}))
     window.open_folder(top)
     window.making.take_drop([top])
     qtbot.waitUntil(lambda: len(searched) > 3)

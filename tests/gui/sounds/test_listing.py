@@ -16,9 +16,9 @@ from distill.audio.demo.demo_sounds import write_demo_sounds
 from distill.gui.background_tasks import BackgroundTask
 from distill.gui.sounds import presenter
 from distill.gui.sounds.model import CELL_ROLE
-from distill.gui.widgets.plain_text import short_names
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.top_bar import MODELS
+from distill.names import short_names
 from distill.settings import WindowSettings
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine, tone

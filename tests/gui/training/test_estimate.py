@@ -15,7 +15,7 @@ from distill.gui.training import estimate_presenter
 from distill.gui.training.estimate_presenter import EstimatePresenter
 from distill.gui.window.main_window import MainWindow
 from distill.runs.estimates.measured_costs import Figures, RunFigures, remember
-from distill.training.measuring.material import material_of
+from distill.training.estimate_inputs import material_of
 from tests.gui.fakes import FakeEngine
 from tests.gui.training.test_training import await_state, start
 

@@ -14,8 +14,8 @@ from distill.audio.decoding.sound_fix import SoundFix
 from distill.events import Event, PreparationProgress
 from distill.models import open_model
 from distill.training import resume_run, train
-from distill.training.data import stereo_images
-from distill.training.data.stereo_images import build_images
+from distill.training.ending import model_contents
+from distill.training.ending.model_contents import build_images
 from tests.audio.test_stereo import panned
 from tests.models.test_image_store import balance
 from tests.training.conftest import QUICK, tone
@@ -44,7 +44,7 @@ def test_a_run_on_stereo_sounds_has_their_images(tmp_path: Path, family_config: 
     events: list[Event] = []
     sounds = write(tmp_path / "sounds", 5, 5)
     result = train(replace(CONFIG, **family_config), sounds, tmp_path / "run", "cpu", events.append)
-    assert stereo_images.STAGE in {e.stage for e in events if isinstance(e, PreparationProgress)}
+    assert model_contents.STEREO_STAGE in {e.stage for e in events if isinstance(e, PreparationProgress)}
     model = open_model(result["model_path"])
     assert model.is_stereo
     expected = balance(panned(tone(0), -0.5))
@@ -65,7 +65,7 @@ def test_a_run_that_was_stopped_has_them_when_it_is_finished(tmp_path: Path) -> 
     cancel = threading.Event()
 
     def stop(event: Event) -> None:
-        if isinstance(event, PreparationProgress) and event.stage == stereo_images.STAGE:
+        if isinstance(event, PreparationProgress) and event.stage == model_contents.STEREO_STAGE:
             cancel.set()
 
     sounds = write(tmp_path / "sounds", 5, 5)

@@ -42,11 +42,11 @@ def estimate_as_json(files: Sequence[Path], config: AnyConfig, stop: threading.E
 
 def _estimate(files: Sequence[Path], config: AnyConfig, stop: threading.Event) -> tuple[Material, Estimate]:
     """Estimate a run.  The speed is measured where no run and no trial has shown it."""
-    from distill.training.measuring.material import material_of
+    from distill.training.estimate_inputs import material_of
 
     material = material_of(files, config, stop)
     if material is not None and not Figures.load().of(config):
-        from distill.training.measuring.speed_trial import measure
+        from distill.training.estimate_inputs import measure
 
         print("Measuring your computer…", file=sys.stderr, flush=True)
         found = measure(config, stop)

@@ -19,8 +19,7 @@ from distill.errors import Cancelled, ConfigurationError
 from distill.files import write_folder, write_whole
 from distill.generation.kits.kit_sounds import KitSound
 from distill.generation.kits.sample_loop import find_loop
-from distill.generation.kits.sampler_presets import KitFile, Region, decent_sampler, over_the_keyboard, sfz
-from distill.generation.kits.sampler_wav import sampler_wav
+from distill.generation.kits.sampler_presets import KitFile, Region, decent_sampler, over_the_keyboard, sampler_wav, sfz
 from distill.names import file_name, free_name, plain_name, slug
 
 #: Key of the first pad (C2, the bass drum of General MIDI) and the most pads: the rest of the keyboard.

@@ -67,8 +67,7 @@ class MapSession:
             The model cannot be opened, or has no map.
         """
         from distill.generation.map.json_and_svg import sound_name
-        from distill.generation.map.map_recipes import map_id
-        from distill.generation.map.map_sounds import map_of, sliders_of
+        from distill.generation.map.map_sounds import map_id, map_of, sliders_of
         from distill.generation.map.training_sound_files import find_sounds, sounds_of_runs
         from distill.models.latent_space.sliders import MOST_AMOUNT
         from distill.models.persistence import open_model
@@ -107,7 +106,7 @@ class MapSession:
         DistillError
             No model is open, or the file cannot be written.
         """
-        from distill.generation.map.map_recipes import audio_of_map, recipe_at
+        from distill.generation.map.map_sounds import audio_of_map, recipe_at
 
         with self._lock:
             model, shown = self._opened(), self._shown
@@ -124,7 +123,7 @@ class MapSession:
         DistillError
             No model is open, or the file cannot be written.
         """
-        from distill.generation.map.map_recipes import audio_of_map, recipe_along
+        from distill.generation.map.map_sounds import audio_of_map, recipe_along
 
         with self._lock:
             model = self._opened()

@@ -35,7 +35,7 @@ from distill.gui.engine.training_jobs import HistoryRead, Job, ResumeJob
 from distill.metrics_history import AnyHistory, MetricsHistory
 from distill.runs.preview_files import BEFORE_TRAINING
 from distill.runs.run_record import RunRecord
-from distill.runs.stop_request import StopRequest
+from distill.training.stop_request import StopRequest
 
 #: How often the queue is drained.
 DRAIN_MILLISECONDS = 33

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog
 
 from distill.audio.decoding.sound_suffixes import SOUND_SUFFIXES
-from distill.audio.file_search import find_sound_files
+from distill.audio.sound_scan import find_sound_files
 from distill.errors import ModelReplacedError
 from distill.generation import generation_service
 from distill.generation.generation_service import AnyRequest, GenerateRequest, GenerationService, Progress, SoundReady

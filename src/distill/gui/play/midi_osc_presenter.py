@@ -11,11 +11,10 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from distill.control.midi_mapping import Controls
 from distill.control.midi_messages import MidiMessage
 from distill.control.midi_ports import PortWatcher
 from distill.control.osc import ADDRESS, OscInput, OscOutput, take_osc
-from distill.control.pads_and_keys import Board
+from distill.control.pads_keys_and_knobs import Board, Controls
 from distill.errors import MidiError
 from distill.gui.play.page import PlayPage
 from distill.gui.widgets.notices import NoticeBar

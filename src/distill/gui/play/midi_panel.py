@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QLabel, QWidget
 
-from distill.control.midi_mapping import POINT_X, POINT_Y
 from distill.control.osc import PORT_IN, PORT_OUT
+from distill.control.pads_keys_and_knobs import POINT_X, POINT_Y
 from distill.gui.play.sound_sliders import label_of
 from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt, Signal
 
-from distill.audio.scan_result import SkippedSound, SoundEntry
+from distill.audio.sound_scan import SkippedSound, SoundEntry
 from distill.gui.sounds.cell_texts_and_colors import cell_color, cell_text, cell_tip, status_text
 from distill.gui.sounds.columns import Column, alignment, heading_tips, headings, sort_key
 from distill.gui.sounds.sound_row import CheckedSound, SoundRow, SoundStatus
-from distill.gui.widgets.plain_text import short_names
+from distill.names import short_names
 
 if TYPE_CHECKING:
     from distill.audio.cache.waveform_overview import Overview

@@ -15,7 +15,7 @@ from distill.gui.training.controls import TrainingControls
 from distill.gui.widgets.formatting import format_bytes, format_time_left
 from distill.runs.estimates.estimate import Estimate, Material, estimate
 from distill.runs.estimates.measured_costs import Figures, RunFigures, figures_key, remember
-from distill.training.measuring.material import material_of
+from distill.training.estimate_inputs import material_of
 
 #: From the last change of a setting until the line follows.
 SETTLE_MILLISECONDS = 400

@@ -19,7 +19,7 @@ _SUFFIX = ".distill"
 
 
 class UnsavedModel(Protocol):
-    """A model in memory: `distill.training.ending.unsaved_model.UnsavedModel`, which would import torch."""
+    """A model in memory: `distill.training.ending.finalize.UnsavedModel`, which would import torch."""
 
     @property
     def name(self) -> str:

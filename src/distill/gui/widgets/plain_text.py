@@ -2,18 +2,12 @@
 
 import html
 import unicodedata
-from collections import Counter
-from collections.abc import Sequence
-from itertools import takewhile
-from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
 #: Line ends, and joiners within words and pictures; all other characters that format text are written out.
 _KEPT_IN_LABELS = "\n\u200c\u200d"
-#: A common beginning of all names is hidden only if it is at least this long.
-_SHORTEST_PREFIX = 4
 #: Most characters of a name in a menu.
 _LONGEST_IN_MENU = 60
 
@@ -74,18 +68,3 @@ def rich_tip(title: str, *paragraphs: str) -> str:
     """Return a tooltip with a bold title and paragraphs, all of them escaped; empty ones are dropped."""
     head = f"<p><b>{html.escape(readable(title), quote=False)}</b></p>" if title else ""
     return head + "".join(f"<p>{html.escape(readable(text), quote=False)}</p>" for text in paragraphs if text)
-
-
-def short_names(names: Sequence[str]) -> dict[str, str]:
-    """Return names for display: without the beginning that all have in common, and without their extension.
-
-    The beginning is cut at the end of a word.  A name that would be empty, or the same as another, stays as it is.
-    """
-    first, last = min(names, default=""), max(names, default="")
-    prefix = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
-    prefix = prefix[: max((prefix.rfind(mark) + 1 for mark in " _-."), default=0)]
-    if len(prefix) < _SHORTEST_PREFIX or len(names) < 3:
-        prefix = ""
-    short = {name: Path(name.removeprefix(prefix)).stem for name in names}
-    counts = Counter(short.values())
-    return {name: text if text and counts[text] == 1 else name for name, text in short.items()}

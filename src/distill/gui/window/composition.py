@@ -46,7 +46,7 @@ from distill.gui.window.top_bar import MODELS, PLAY, TRAINING
 from distill.gui.window_part import WindowPart
 from distill.names import taken_names
 from distill.playback.player import Player, PlayerState
-from distill.training.measuring.speed_trial import measure as measure_speed
+from distill.training.estimate_inputs import measure as measure_speed
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 The loop knows nothing of mel bands, latents or codebooks.  It asks a family for a network, for features, for *named*
 loss terms and their weights, and for the events that tell what happened.  A new family is a class like this, a row in
-`distill.config.family_catalog`, and no edit anywhere else.
+`distill.config.family_catalog`, and no edit anywhere else.  `MelFeatures` is what the families have in common that
+learn log-mel spectra.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 from torch import Tensor, nn
 
 from distill.audio.griffin_lim import KnownSamples
-from distill.audio.spectrogram import SpectrogramConfig
+from distill.audio.spectrogram import AudioSpectrogram, SpectrogramConfig
 from distill.config.training import AnyConfig
 from distill.events import EpochMetrics, StepMetrics, TrainingNotice, VQEpochMetrics, VQStepMetrics
 from distill.metrics_history import AnyHistory
@@ -179,3 +180,34 @@ class ModelFamily(Protocol):
 
     def to_waveform(self, features: Tensor, samples: int | None = None, known: KnownSamples | None = None) -> Tensor:
         """Return waveforms ``[B, 1, N]`` on the CPU for features ``[B, C, F, T]``; they have the ``known`` samples."""
+
+
+class MelFeatures:
+    """The representation of a family that learns log-mel spectra.
+
+    Parameters
+    ----------
+    spectrogram
+        Representation; by default 128 mel bands and 94 frames a second.
+    """
+
+    def __init__(self, spectrogram: AudioSpectrogram | None = None) -> None:
+        self.spectrogram = spectrogram or AudioSpectrogram()
+        self.spectrogram_config: SpectrogramConfig = self.spectrogram.config
+
+    def feature_shape(self, chunk_duration_s: float) -> tuple[int, int]:
+        """Return bands and frames of a chunk."""
+        samples = round(chunk_duration_s * self.spectrogram_config.sample_rate)
+        return self.spectrogram_config.n_mels, self.spectrogram_config.frames(samples)
+
+    def feature_key(self) -> str:
+        """Return the representation's name, version and geometry."""
+        return f"mel v1 {self.spectrogram_config!r}"
+
+    def features(self, waveform: Tensor) -> Tensor:
+        """Return log-mel features ``[B, 1, F, T]``."""
+        return self.spectrogram.waveform_to_mel(waveform)
+
+    def to_waveform(self, features: Tensor, samples: int | None = None, known: KnownSamples | None = None) -> Tensor:
+        """Return waveforms by mel inversion and Griffin-Lim."""
+        return self.spectrogram.mel_to_waveform(features, samples, known)

@@ -17,8 +17,7 @@ from distill.events import (
     VQEpochMetrics,
 )
 from distill.metrics_history import MetricsHistory
-from distill.models.families.family import EpochResult, Objective, StepResult
-from distill.models.families.mel_features import MelFeatures
+from distill.models.families.family import EpochResult, MelFeatures, Objective, StepResult
 from distill.models.losses import get_kl_weight, kl_per_latent, vae_loss
 from distill.models.vae import ConvVAE
 

@@ -18,8 +18,7 @@ from distill.events import (
     utilization_warnings,
 )
 from distill.metrics_history import VQMetricsHistory
-from distill.models.families.family import EpochResult, Objective, StepResult
-from distill.models.families.mel_features import MelFeatures
+from distill.models.families.family import EpochResult, MelFeatures, Objective, StepResult
 from distill.models.vqvae import ConvVQVAE, vqvae_loss
 
 #: Training steps between two measurements of codebook health.

@@ -17,8 +17,7 @@ from distill.runs.run_record import RunRecord
 from distill.serialization.checkpoint_reader import read_checkpoint
 from distill.serialization.weight_checks import check_network
 from distill.training.beginning.resumed_state import began_without_checkpoint, check_resumable
-from distill.training.event_sink import EventSink
-from distill.training.run import OpenedRun, RunRequest
+from distill.training.run import EventSink, OpenedRun, RunRequest
 from distill.training.start_point import StartPoint, read_start
 
 

@@ -24,7 +24,7 @@ def refuse_one_path(file_paths: Any) -> None:
     if isinstance(file_paths, str | bytes | os.PathLike):
         raise ConfigurationError(
             f"file_paths must be a list of sound files, not one path ({str(file_paths)!r}). For a folder, give what "
-            "distill.audio.file_search.find_sound_files([folder]) returns."
+            "distill.audio.sound_scan.find_sound_files([folder]) returns."
         )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.audio.decoding.open_sound import UnreachableSoundError
-from distill.audio.file_search import find_sound_files
+from distill.audio.sound_scan import find_sound_files
 from distill.computing.unresponsive_drives import wait_for
 from distill.errors import Cancelled, NoAnswer, SoundError
 from distill.files import is_file, is_folder

@@ -1,9 +1,13 @@
-"""Ends a run: the same steps whatever ended it, each of which may fail without stopping the others."""
+"""Ends a run: the same steps whatever ended it, each of which may fail without stopping the others.
+
+A run ends early where the user finishes it, or where it no longer improves.  A model that cannot be written is kept in
+memory, to be written elsewhere.
+"""
 
 import hashlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,17 +18,18 @@ from distill.errors import Cancelled, DistillError, PeerError, TrainingError, re
 from distill.events import UNSAVED, EpochMetrics, TrainingCompleteEvent, TrainingNotice, VQEpochMetrics
 from distill.library.model_library import ModelLibrary
 from distill.models.metadata import ModelMetadata
+from distill.models.persistence import write_model_file
 from distill.runs.estimates.estimate import closing_steps
 from distill.runs.estimates.measured_costs import RunFacts, figures_of, good_share, remember
 from distill.runs.verdict import judge
 from distill.training.checkpoint import get_best_checkpoint
 from distill.training.compute_plan import computing
 from distill.training.ending.model_contents import contents_of_best, further_parts, history_of
-from distill.training.ending.unsaved_model import UnsavedModel, unsaved_model_text
-from distill.training.event_sink import EventSink
-from distill.training.run import OpenedRun, Run, RunRequest
+from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
+from distill.training.run_previews import preview_last_epoch
 from distill.training.save_progress import (
     append_history,
+    last_checkpoint_text,
     report_unwritten_checkpoint,
     save_progress,
     take_write_errors,
@@ -34,6 +39,35 @@ from distill.training.save_progress import (
 log = logging.getLogger(__name__)
 
 AnyEpoch = EpochMetrics | VQEpochMetrics
+
+
+@dataclass(frozen=True)
+class UnsavedModel:
+    """What a model file holds, without the file."""
+
+    contents: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return str(self.contents["metadata"]["name"])
+
+    def save(self, target: Path) -> Path:
+        """Write the model file, whole or not at all, and return its path.
+
+        Parameters
+        ----------
+        target
+            A file that ends in ``.distill``, or the folder of a library.
+
+        Raises
+        ------
+        ModelFileError
+            Network and settings do not fit each other; nothing was written.
+        OSError
+            It cannot be written.
+        """
+        return write_model_file(target, self.contents)
 
 
 @dataclass
@@ -329,3 +363,67 @@ def _result(run: Run | None, request: RunRequest, outcome: str, saved: _Saved) -
         "outcome": outcome,
         "unsaved_model": saved.unsaved if outcome == UNSAVED else None,
     }
+
+
+def end_epoch_early(run: Run, measure: Callable[[Run], AnyEpoch | None]) -> AnyEpoch | None:
+    """Make the epoch in progress the last one of the run, and measure it; None if the user paused meanwhile.
+
+    A run that is paused here continues later as if it had never been asked to finish.  The learning rate's schedule
+    skips the steps that are left of the epoch: if the run is extended, it continues with a whole epoch.
+    """
+    planned = run.config
+    run.config = with_epochs(planned, run.epoch + 1)
+    event = measure(run)
+    if event is None:
+        run.config = planned
+        return None
+    for _ in range(run.training_data.steps_per_epoch - run.step):
+        run.scheduler.step()
+    _emit_finished_early(run, planned.max_epochs)
+    return event
+
+
+def end_after_last_epoch(run: Run) -> bool:
+    """End the run with the epoch that was completed last; False if there is none."""
+    if not run.history.epochs:
+        return False
+    planned = run.config.max_epochs
+    run.config = with_epochs(run.config, run.epoch)
+    preview_last_epoch(run)
+    _emit_finished_early(run, planned)
+    return True
+
+
+def end_without_improvement(run: Run) -> bool:
+    """End a run that has not improved for a while as finished, with the epoch that was completed last."""
+    planned = run.config.max_epochs
+    run.config = with_epochs(run.config, run.epoch)
+    run.record.planned_epochs = planned
+    preview_last_epoch(run)
+    verdict = judge(run.history.epochs, run.warm_up)
+    assert verdict.since is not None
+    assert verdict.best is not None
+    run.emit(
+        TrainingNotice(
+            "finished",
+            f"Finished after {run.epoch} of {planned} epochs: the loss on held-out sounds has not improved since epoch "
+            f"{verdict.since + 1}. The model is that of epoch {verdict.best + 1}, the best one.",
+            "info",
+        )
+    )
+    return True
+
+
+def _emit_finished_early(run: Run, planned_epochs: int) -> None:
+    done = run.config.max_epochs
+    if done < planned_epochs:
+        run.record.planned_epochs = planned_epochs
+    run.emit(TrainingNotice("finished", f"Finishing early, after epoch {done} of {planned_epochs}.", "info"))
+
+
+def unsaved_model_text(run: Run, reason: str, is_checkpoint_missing: bool) -> str:
+    """Return the sentences about a run whose model could not be saved."""
+    text = f"{reason} Make room on the disk of {run.folder.path}, or make it writable"
+    if not is_checkpoint_missing:
+        return f"{text}, then resume the run: it saves the model."
+    return f"{text}. {last_checkpoint_text(run)}"

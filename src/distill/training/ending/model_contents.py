@@ -1,8 +1,10 @@
 """What a run's model file holds: weights of the best checkpoint, prior, detail, index, stereo images, map, sliders."""
 
 import logging
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +13,10 @@ from torch import Tensor, nn
 
 from distill.audio.cache.sound_cache import CachedSound
 from distill.audio.decoding.mono_decoder import SAMPLE_RATE
-from distill.errors import Cancelled, CheckpointError, reason_of
+from distill.audio.stereo.stereo_files import LEAST_SHARE, image_of_sound, is_stereo_sound
+from distill.audio.stereo.stereo_image import StereoImage, columns_of
+from distill.computing.worker_threads import in_order
+from distill.errors import Cancelled, CheckpointError, SoundError, reason_of
 from distill.events import TrainingNotice
 from distill.models.detail_by_example import MOST_BYTES, bytes_per_chunk
 from distill.models.families.family import ModelFamily
@@ -26,7 +31,6 @@ from distill.models.priors.window_prior import prior_entry
 from distill.models.stereo.image_store import ImageStore
 from distill.training.checkpoint import checkpoint_path, list_checkpoints, read_checkpoint
 from distill.training.data.known_split import split_of_chain
-from distill.training.data.stereo_images import build_images
 from distill.training.dataset import FeatureDataset
 from distill.training.run import Run, TrainingData
 from distill.training.steps.prior_training import PriorClosing, spread_by_file
@@ -256,3 +260,57 @@ def _map_chunks(data: TrainingData) -> tuple[Tensor, list[int], list[float], lis
 def _map_share(dataset: FeatureDataset, total: int) -> int:
     """Return how many chunks of a set are on the map."""
     return max(1, int(dataset.layout.chunks) * min(_MOST_CHUNKS, total) // total)
+
+
+#: Name for people of the work on stereo images.
+STEREO_STAGE = "Measuring the stereo image"
+
+Progress = Callable[[str, int, int], None]
+
+
+def build_images(
+    sounds: Sequence[CachedSound],
+    is_one_channel: Callable[[CachedSound], bool] = lambda _sound: False,
+    on_progress: Progress = lambda _stage, _done, _total: None,
+    cancel_event: threading.Event | None = None,
+) -> ImageStore | None:
+    """Return the images of training sounds, or None where too few of their files are stereo.
+
+    Parameters
+    ----------
+    sounds
+        Sounds, or parts of them, in the order of their numbers.
+    is_one_channel
+        Whether one channel of a sound is used, as the user has decided.
+    on_progress
+        Is told the stage, how many sounds are done, and of how many.
+    cancel_event
+        Stops the work.
+
+    Raises
+    ------
+    Cancelled
+        ``cancel_event`` was set.
+    DistillError
+        The disk is full, or the cache cannot be written to.
+    """
+    has_stereo = in_order(partial(is_stereo_sound, sound, cancel_event) for sound in sounds)
+    stereo = {s.source for s, different in zip(sounds, has_stereo, strict=True) if different and not is_one_channel(s)}
+    if len(stereo) < LEAST_SHARE * len({s.source for s in sounds}) or not stereo:
+        return None
+    images = []
+    for done, image in enumerate(in_order(partial(_image, s, s.source in stereo, cancel_event) for s in sounds), 1):
+        images.append(image)
+        on_progress(STEREO_STAGE, done, len(sounds))
+    return ImageStore.build(images)
+
+
+def _image(sound: CachedSound, stereo: bool, cancel_event: threading.Event | None) -> StereoImage:
+    """Return the image of a sound; that of one which cannot be read any more is mono."""
+    if cancel_event is not None and cancel_event.is_set():
+        raise Cancelled
+    try:
+        return image_of_sound(sound, stereo, cancel_event)
+    except SoundError as exc:
+        log.info("%s counts as mono: %s", sound.source, exc)
+        return StereoImage.mono(columns_of(sound.samples))

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from distill.distributed.shared_batch import BatchSlice, sharing
 from distill.errors import Cancelled
 from distill.models.families.family import ModelFamily, Objective
-from distill.runs.stop_request import pause_event_of
 from distill.training.compute_plan import ComputePlan
 from distill.training.steps.loss_reader import LossReader
 from distill.training.steps.training_step import TrainingStep, features_of, step_randomness
+from distill.training.stop_request import pause_event_of
 
 #: Takes the number of the step in its epoch, the objective, and whether the step was skipped; returns the prior's loss.
 PriorStep = Callable[[int, Objective, Tensor], Tensor]

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from distill.audio.decoding.streams.byte_view import ByteView, read_at
-from distill.audio.decoding.streams.file_window import FileWindow
+from distill.audio.decoding.streams.byte_view import ByteView, FileWindow, read_at
 
 _MAGIC = b"fLaC"
 _FIRST_BLOCK = b"fLaC\0\0\0\x22"  # the mark and the head of the block that must come first

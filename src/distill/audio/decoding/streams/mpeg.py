@@ -9,8 +9,7 @@ is right.  Frame layout: ISO/IEC 11172-3 and 13818-3, section 2.4.1.3.
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from distill.audio.decoding.streams.byte_view import Segment
-from distill.audio.decoding.streams.file_window import FileWindow
+from distill.audio.decoding.streams.byte_view import FileWindow, Segment
 
 _V1_BITRATES = {
     1: (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),

@@ -7,8 +7,7 @@ Ogg.  Each audio stream is found here page by page (RFC 3533, section 6) and giv
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from distill.audio.decoding.streams.byte_view import Segment, read_at
-from distill.audio.decoding.streams.file_window import FileWindow
+from distill.audio.decoding.streams.byte_view import FileWindow, Segment, read_at
 from distill.audio.decoding.streams.flac import FRAME_HEAD_BYTES, LAST_BLOCK, first_sample
 
 _PAGE_MARK = b"OggS"

@@ -30,7 +30,7 @@ from PySide6.QtWidgets import (
 )
 
 from distill.audio.decoding.sound_suffixes import SOUND_SUFFIXES
-from distill.control.pads_and_keys import GROUPS
+from distill.control.pads_keys_and_knobs import GROUPS
 from distill.gui.lists.row_painting import write_line
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme

@@ -11,15 +11,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.control.midi_mapping import PADS
-from distill.control.pads_and_keys import PAD_KEYS
+from distill.control.pads_keys_and_knobs import PAD_KEYS, PADS
 from distill.gui.help.keyboard_shortcuts import KeyGroup, KeyHelp, native
 from distill.gui.play.pads.pad import Pad
 from distill.gui.sounds.waveform_thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.buttons import ActionButton
 from distill.gui.widgets.panel import Panel
-from distill.gui.widgets.plain_text import short_names
+from distill.names import short_names
 
 COUNT, _COLUMNS = PADS, 4
 

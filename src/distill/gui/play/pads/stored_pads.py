@@ -21,7 +21,7 @@ from PySide6.QtCore import QObject, QTimer
 
 from distill import paths
 from distill.audio.cache.hash_index import file_key
-from distill.control.pads_and_keys import GROUPS
+from distill.control.pads_keys_and_knobs import GROUPS
 from distill.files import is_file, is_folder
 from distill.generation.map.newness import CLOSE, COPY, NEW, Verdict
 from distill.gui.background_tasks import TaskQueue

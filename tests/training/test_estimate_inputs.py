@@ -12,11 +12,11 @@ from distill.audio.export import write_wav
 from distill.runs.estimates.measured_costs import FEWEST_STEPS, Figures, RunFacts, Stopwatch, figures_of
 from distill.runs.folder import RunFolder
 from distill.runs.preview_files import BEFORE_FOLDER
+from distill.training import estimate_inputs
 from distill.training.data.epoch_batches import EpochBatches
 from distill.training.data.split import split_sounds
 from distill.training.dataset import AudioTrainingDataset, prepare_sounds
-from distill.training.measuring import speed_trial
-from distill.training.measuring.material import material_of
+from distill.training.estimate_inputs import material_of
 from tests.training.conftest import QUICK, RUN, Finished, MakeConfig, tone, write_sounds
 
 
@@ -36,7 +36,7 @@ def test_too_few_sounds_are_no_material(tmp_path: Path, count: int) -> None:
 
 def test_a_trial_gives_the_figures_of_a_short_run(make_config: MakeConfig, tmp_path: Path) -> None:
     config = make_config()
-    found = speed_trial.run_trial(config, tmp_path)
+    found = estimate_inputs.run_trial(config, tmp_path)
     assert found is not None
     assert found.is_trial
     for name in ("step_s", "measure_s", "preview_s", "preview_bytes", "checkpoint_bytes", "model_bytes", "closing_s"):
@@ -49,7 +49,7 @@ def test_a_trial_gives_the_figures_of_a_short_run(make_config: MakeConfig, tmp_p
 def test_a_trial_that_is_cancelled_leaves_no_process() -> None:
     cancel = threading.Event()
     cancel.set()
-    assert speed_trial.measure(replace(QUICK, max_epochs=1), cancel) is None  # `conftest` looks for what is left
+    assert estimate_inputs.measure(replace(QUICK, max_epochs=1), cancel) is None  # `conftest` looks for what is left
 
 
 def test_a_recording_with_pauses_counts_as_a_sound_for_each_part(tmp_path: Path) -> None:

@@ -1,6 +1,13 @@
-"""Requests to end a run early.  No torch here: the window and the terminal use this."""
+"""Requests to end a run early, and what several processes agree on of them.
+
+No torch here: the window and the terminal use this.
+"""
 
 import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from distill.distributed.ranks import Ranks
 
 
 class StopRequest(threading.Event):
@@ -47,3 +54,29 @@ def wants_finish(cancel_event: threading.Event) -> bool:
 def pause_event_of(cancel_event: threading.Event) -> threading.Event:
     """Return the event that interrupts even what finishing needs."""
     return cancel_event.pause_requested if isinstance(cancel_event, StopRequest) else cancel_event
+
+
+class AgreedStop(StopRequest):
+    """What the processes have agreed on; the user's request reaches one of them, or all, but never at the same time.
+
+    Parameters
+    ----------
+    local_event
+        The event that the user's request to stop sets in this process.
+    ranks
+        The processes.
+    """
+
+    def __init__(self, local_event: threading.Event, ranks: "Ranks") -> None:
+        super().__init__()
+        self.local_event, self._ranks = local_event, ranks
+
+    def agree(self) -> None:
+        """Take up a request that any of the processes has; all call it at the same point."""
+        pauses, finishes = self._ranks.any_rank(
+            pause_event_of(self.local_event).is_set(), wants_finish(self.local_event)
+        )
+        if pauses:
+            self.set()
+        elif finishes:
+            self.finish()

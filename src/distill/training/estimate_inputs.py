@@ -1,7 +1,8 @@
-"""Measures how long the steps of a run take before there is one: a short real run on made-up sounds.
+"""What a run is estimated from before there is one: what its sounds give, and how long its steps take.
 
-It computes in a process of its own, in a home of its own, so that it changes neither the random numbers and threads of
-a training nor the user's caches, and so that its memory can be told from that of the window.
+The steps are those of a short real run on made-up sounds.  It computes in a process of its own, in a home of its own,
+so that it changes neither the random numbers and threads of a training nor the user's caches, and so that its memory
+can be told from that of the window.  No torch here: the window shows an estimate before anything is trained.
 """
 
 import logging
@@ -10,18 +11,57 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from distill.audio.cache.sound_cache import CachedSound, SoundCache
+from distill.audio.decoding.mono_decoder import SAMPLE_RATE
 from distill.config.factory import config_from_dict
 from distill.config.training import AnyConfig
+from distill.errors import SoundError
 from distill.events import Event, StepMetrics, VQStepMetrics
 from distill.files import temporary_folder
+from distill.runs.estimates.estimate import Material
 from distill.runs.estimates.measured_costs import FEWEST_STEPS, Figures, RunFigures
-from distill.runs.stop_request import StopRequest
+from distill.training.data.audible_regions import sound_regions
+from distill.training.data.split import split_sounds
+from distill.training.stop_request import StopRequest
+
+
+def material_of(files: Sequence[Path], config: AnyConfig, cancel: threading.Event | None = None) -> Material | None:
+    """Return what a run would train on; None where there is too little for a run.
+
+    Raises
+    ------
+    Cancelled
+        ``cancel`` was set while a sound was decoded.
+    """
+    cache = SoundCache()
+    sounds: list[CachedSound] = []
+    for path in files:
+        with suppress(SoundError):  # the run leaves it out as well
+            sounds.append(cache.get(path, cancel))
+    if not sounds:
+        return None
+    chunk = round(config.chunk_duration_s * SAMPLE_RATE)
+    try:
+        train, held_out = split_sounds(sounds, config.val_fraction, chunk)
+    except ValueError:
+        return None
+    regions = [region for sound in train for region in sound_regions(sound, chunk)]
+    return Material(
+        sounds=len(sounds),
+        train_sounds=len(regions),
+        seconds=sum(region.stop - region.start for region in regions) / SAMPLE_RATE,
+        train_chunks=sum(region.chunks for region in regions),
+        held_out_chunks=sum(region.chunks for sound in held_out for region in sound_regions(sound, chunk)),
+    )
+
 
 log = logging.getLogger(__name__)
 

@@ -1,1 +1,0 @@
-"""Measures what a run will take before it is started."""
