@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distill import paths
-from distill.cli.output.text import duration, printable
+from distill.cli.output.printable_text import duration, printable
 from distill.errors import DistillError, RunFolderError
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import typer
 from distill import paths
 from distill.audio.export_options import RATES, ExportOptions, format_of_suffix
 from distill.cli.options import ExportedFormat, ModelFile, Mono, Rate, SoundFile, Stereo
-from distill.cli.output.text import printable
+from distill.cli.output.printable_text import printable
 from distill.errors import ConfigurationError, DistillError, ModelReplacedError
 from distill.names import file_name, slug
 from distill.process.stop_signals import EXIT_STOPPED, stop_on_signal

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distill import paths
-from distill.cli.output.text import count_of, duration, printable
+from distill.cli.output.printable_text import count_of, duration, printable
 from distill.errors import DistillError, LibraryError
 from distill.names import checked_name
 

@@ -9,7 +9,7 @@ import typer
 from distill.audio.export_options import format_of_suffix
 from distill.cli.generate import write_generated
 from distill.cli.options import ModelFile
-from distill.cli.output.text import printable
+from distill.cli.output.printable_text import printable
 from distill.errors import ConfigurationError, DistillError
 from distill.process.stop_signals import EXIT_STOPPED, stop_on_signal
 

@@ -15,7 +15,7 @@ import typer
 
 from distill import paths
 from distill.cli.options import given_options
-from distill.cli.output.text import printable
+from distill.cli.output.printable_text import printable
 from distill.cli.run_engine import say
 from distill.computing.unresponsive_drives import wait_for
 from distill.errors import Cancelled, LibraryError, NotEnoughSoundsError, SoundError

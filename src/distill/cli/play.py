@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from distill.cli.options import ModelFile
-from distill.cli.output.text import printable
+from distill.cli.output.printable_text import printable
 from distill.errors import DistillError, PlaybackError
 from distill.files import temporary_folder
 from distill.process.interpreter import freeze_imports, set_switch_interval

@@ -24,8 +24,8 @@ from distill.cli.options import (
     Seeds,
     Threads,
 )
+from distill.cli.output.printable_text import count_of, printable
 from distill.cli.output.run_display import make_display
-from distill.cli.output.text import count_of, printable
 from distill.cli.run_engine import STOPPING, engine_outcome, say, stoppable
 from distill.errors import DistillError, NoAnswer, QueueError
 from distill.events import Event

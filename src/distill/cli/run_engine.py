@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from distill import diagnostics
+from distill.cli.output.printable_text import printable
 from distill.cli.output.run_display import Display, make_display
-from distill.cli.output.text import printable
 from distill.cli.runs import verdict_line
 from distill.distributed.torchrun import OneProcess, read_launch
 from distill.errors import Cancelled, DistillError, ModelNotSavedError

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from distill.cli.output.text import count_of, printable
+from distill.cli.output.printable_text import count_of, printable
 from distill.config.family_catalog import family_info
 from distill.metrics_history import AnyHistory
 

@@ -34,8 +34,8 @@ from distill.cli.options import (
     Threads,
     existing_folder,
 )
+from distill.cli.output.printable_text import count_of, printable
 from distill.cli.output.run_display import make_display
-from distill.cli.output.text import count_of, printable
 from distill.cli.run_engine import STOPPING, joined, run_engine, run_shared, say, stoppable
 from distill.events import Event
 from distill.names import checked_name

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from distill.cli.output.text import printable
+from distill.cli.output.printable_text import printable
 
 if TYPE_CHECKING:
     from distill.audio.cache.sound_cache import SoundCache

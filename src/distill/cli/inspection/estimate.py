@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from distill.cli.output.text import duration
+from distill.cli.output.printable_text import duration
 from distill.config.family_catalog import family_info
 from distill.config.training import AnyConfig
 from distill.process.stop_signals import EXIT_STOPPED

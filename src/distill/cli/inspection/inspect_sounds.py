@@ -7,7 +7,7 @@ import typer
 
 from distill.cli.inspection.doctor import InspectJson, find_faults, print_findings, print_json
 from distill.cli.options import Epochs, Family, Preset, Sounds, given_options
-from distill.cli.output.text import duration, printable
+from distill.cli.output.printable_text import duration, printable
 from distill.cli.run_engine import stoppable
 from distill.computing.unresponsive_drives import wait_for
 from distill.errors import DistillError

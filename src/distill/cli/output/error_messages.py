@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from distill import diagnostics
-from distill.cli.output.text import printable, printable_lines
+from distill.cli.output.printable_text import printable, printable_lines
 from distill.distributed.torchrun import leave_word_to_first
 from distill.errors import ConfigurationError, DistillError, UnknownModelError, is_memory_error
 

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from statistics import median
 from typing import TYPE_CHECKING, Protocol, Self
 
-from distill.cli.output.text import duration, printable
+from distill.cli.output.printable_text import duration, printable
 from distill.events import (
     EpochMetrics,
     Event,

@@ -43,7 +43,7 @@ class SoundsModel(QAbstractTableModel):
     def __init__(self, comparison: Comparison, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._comparison = comparison
-        self._rows: tuple[SameSound, ...] = ()
+        self._compared_rows: tuple[SameSound, ...] = ()
         self._compared_seed: int | None = None
         self._seeded: tuple[SameSound, ...] = ()
         #: The sound that is heard; None for none.
@@ -52,7 +52,7 @@ class SoundsModel(QAbstractTableModel):
     @property
     def rows(self) -> tuple[SameSound, ...]:
         """All rows, from top to bottom."""
-        return self._rows + self._seeded
+        return self._compared_rows + self._seeded
 
     @property
     def seeded(self) -> tuple[SameSound, ...]:
@@ -62,7 +62,7 @@ class SoundsModel(QAbstractTableModel):
     def show_sounds(self, sounds: Sequence[SameSound]) -> None:
         """Show the previews of an epoch."""
         self.beginResetModel()
-        self._rows = tuple(sounds)
+        self._compared_rows = tuple(sounds)
         self.endResetModel()
 
     def show_seeded(self, seed: int, sounds: Sequence[SameSound]) -> None:
@@ -131,7 +131,7 @@ class SoundsModel(QAbstractTableModel):
 
     def _name(self, row: int) -> str:
         compared = self.rows[row]
-        if row >= len(self._rows):
+        if row >= len(self._compared_rows):
             return self.tr("Seed {0}, new {1}").format(self._compared_seed, compared.number + 1)
         return readable(Path(compared.name).stem) if compared.name else self.tr("New {0}").format(compared.number + 1)
 
@@ -181,7 +181,7 @@ class SoundsView(QTableView):
         super().__init__()
         self.setModel(model)
         self._table = model
-        self._row = 0
+        self._compared_row = 0
         self.setObjectName("comparedSounds")
         self.setAccessibleName(self.tr("Compared sounds"))
         self.setToolTip(self.tr("Click a sound to hear it. The letters switch between the runs at the same position."))
@@ -205,11 +205,11 @@ class SoundsView(QTableView):
     def show_sounds(self, sounds: Sequence[SameSound]) -> None:
         """Show the previews of an epoch."""
         self._table.show_sounds(sounds)
-        self._row = min(self._row, max(0, self._table.rowCount() - 1))
+        self._compared_row = min(self._compared_row, max(0, self._table.rowCount() - 1))
 
     def hear(self, letter: str) -> None:
         """Hear a run, or the original, of the current row: at the same position, if another one of the row is heard."""
-        self._hear(self._row, 0 if letter == ORIGINAL else 1 + LETTERS.index(letter))
+        self._hear_cell(self._compared_row, 0 if letter == ORIGINAL else 1 + LETTERS.index(letter))
 
     def play_or_stop(self) -> None:
         """Stop what is heard, or hear the current cell."""
@@ -217,8 +217,8 @@ class SoundsView(QTableView):
             self.stop_requested.emit()
         else:
             column = self.currentIndex().column()
-            is_empty = column < 0 or not self._table.rowCount() or self._table.file(self._row, column) is None
-            self._hear(self._row, 1 if is_empty else column)
+            is_empty = column < 0 or not self._table.rowCount() or self._table.file(self._compared_row, column) is None
+            self._hear_cell(self._compared_row, 1 if is_empty else column)
 
     def key_group(self) -> KeyGroup:
         """Say which keys work here."""
@@ -233,19 +233,19 @@ class SoundsView(QTableView):
             super().keyPressEvent(event)
 
     def _on_index(self, index: QModelIndex) -> None:
-        self._hear(index.row(), index.column())
+        self._hear_cell(index.row(), index.column())
 
     def _on_current_changed(self, index: QModelIndex) -> None:
         if index.isValid():
-            self._row = index.row()
+            self._compared_row = index.row()
 
-    def _hear(self, row: int, column: int) -> None:
+    def _hear_cell(self, row: int, column: int) -> None:
         if not 0 <= row < self._table.rowCount() or column >= self._table.columnCount():
             return
         file = self._table.file(row, column)
         if file is None:
             return
-        self._row = row
+        self._compared_row = row
         self.setCurrentIndex(self._table.index(row, column))
         group = self._table.group(row)
         self.hear_requested.emit(group, group.index(file))

@@ -50,9 +50,9 @@ class PreviewsPresenter(QObject, WindowPart):
         self.stars.close()
         self._previews.thumbnails.close()
 
-    def _on_starring_requested(self, sounds: list[PreviewSound]) -> None:
+    def _on_starring_requested(self, previews: list[PreviewSound]) -> None:
         self._notices.forget(STARS_TOPIC)
-        self.stars.toggle([sound.path for sound in sounds])
+        self.stars.toggle([preview.path for preview in previews])
 
     def _on_stars_changed(self) -> None:
         self._previews.show_starred(self.stars.paths)

@@ -42,49 +42,53 @@ class QueueModel(ListModel[QueueEntry]):
         return None
 
 
-def status_text(entry: QueueEntry, is_training: bool) -> str:
+def status_text(queue_entry: QueueEntry, is_training: bool) -> str:
     """Return the state of an entry in a word."""
-    if entry.status == RUNNING:
+    if queue_entry.status == RUNNING:
         return translate("QueueModel", "training") if is_training else translate("QueueModel", "interrupted")
     return {
         STOPPED: translate("QueueModel", "paused"),
         FINISHED: translate("QueueModel", "finished"),
         FAILED: translate("QueueModel", "failed"),
-    }.get(entry.status, translate("QueueModel", "waiting"))
+    }.get(queue_entry.status, translate("QueueModel", "waiting"))
 
 
-def facts_text(entry: QueueEntry) -> str:
+def facts_text(queue_entry: QueueEntry) -> str:
     """Return why it failed, otherwise its family, sounds, epochs and changed settings."""
-    return entry.problem or _settings_text(entry)
+    return queue_entry.problem or _settings_text(queue_entry)
 
 
-def _settings_text(entry: QueueEntry) -> str:
-    info = family_info(entry.family)
+def _settings_text(queue_entry: QueueEntry) -> str:
+    info = family_info(queue_entry.family)
     parts = [info.plain_name]
-    if len(entry.sounds) == 1:
-        parts.append(entry.sounds[0].name)
+    if len(queue_entry.sounds) == 1:
+        parts.append(queue_entry.sounds[0].name)
     else:
-        parts.append(translate("QueueModel", "{0} sounds").format(len(entry.sounds)))
-    if entry.epochs is not None:
-        parts.append(count_of(entry.epochs, translate("QueueModel", "1 epoch"), translate("QueueModel", "{0} epochs")))
-    if entry.origin_text:
-        parts.append(translate("QueueModel", "from {0}").format(entry.origin_text))
-    if entry.fixes:
+        parts.append(translate("QueueModel", "{0} sounds").format(len(queue_entry.sounds)))
+    if queue_entry.epochs is not None:
+        parts.append(
+            count_of(queue_entry.epochs, translate("QueueModel", "1 epoch"), translate("QueueModel", "{0} epochs"))
+        )
+    if queue_entry.origin_text:
+        parts.append(translate("QueueModel", "from {0}").format(queue_entry.origin_text))
+    if queue_entry.fixes:
         parts.append(
             count_of(
-                len(entry.fixes), translate("QueueModel", "1 sound fixed"), translate("QueueModel", "{0} sounds fixed")
+                len(queue_entry.fixes),
+                translate("QueueModel", "1 sound fixed"),
+                translate("QueueModel", "{0} sounds fixed"),
             )
         )
-    if (patience := entry.changes.get("patience")) is not None:
+    if (patience := queue_entry.changes.get("patience")) is not None:
         parts.append(translate("QueueModel", "patience {0}").format(patience))
-    if (seed := entry.changes.get("seed")) is not None:
+    if (seed := queue_entry.changes.get("seed")) is not None:
         parts.append(translate("QueueModel", "seed {0}").format(seed))
     return " · ".join(parts)
 
 
-def _fixes_text(entry: QueueEntry) -> str:
+def _fixes_text(queue_entry: QueueEntry) -> str:
     """Return what is fixed in which sounds; empty for nothing."""
-    parts = [f"{path.name} ({fix.text})" for path, fix in sorted(entry.fixes.items()) if fix.text]
+    parts = [f"{path.name} ({fix.text})" for path, fix in sorted(queue_entry.fixes.items()) if fix.text]
     if not parts:
         return ""
     more = len(parts) - _MOST_SHOWN
@@ -92,15 +96,17 @@ def _fixes_text(entry: QueueEntry) -> str:
     return translate("QueueModel", "Fixed when read: {0}").format(", ".join(parts))
 
 
-def spoken_text(entry: QueueEntry, is_training: bool) -> str:
+def spoken_text(queue_entry: QueueEntry, is_training: bool) -> str:
     """Return what a screen reader says of an entry."""
-    return ", ".join([entry.name, status_text(entry, is_training), facts_text(entry)])
+    return ", ".join([queue_entry.name, status_text(queue_entry, is_training), facts_text(queue_entry)])
 
 
-def entry_tip(entry: QueueEntry) -> str:
+def entry_tip(queue_entry: QueueEntry) -> str:
     """Return what is said of an entry under the pointer."""
-    shown = (str(path) for path in entry.sounds[:_MOST_SHOWN])
-    return rich_tip(entry.name, _settings_text(entry), entry.problem, _fixes_text(entry), *shown)
+    shown = (str(path) for path in queue_entry.sounds[:_MOST_SHOWN])
+    return rich_tip(
+        queue_entry.name, _settings_text(queue_entry), queue_entry.problem, _fixes_text(queue_entry), *shown
+    )
 
 
 class QueueDelegate(QStyledItemDelegate):
@@ -112,8 +118,8 @@ class QueueDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Paint a row."""
-        entry = index.data(ITEM_ROLE)
-        if not isinstance(entry, QueueEntry):
+        queue_entry = index.data(ITEM_ROLE)
+        if not isinstance(queue_entry, QueueEntry):
             return
         colors, is_training = theme.colors(), bool(index.data(MARKED_ROLE))
         running = colors.accent if is_training else colors.fair
@@ -122,7 +128,7 @@ class QueueDelegate(QStyledItemDelegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         paint_ground(painter, option, colors.accent if is_training else "")
         position = option.rect.adjusted(theme.MARGIN, theme.HALF, -theme.GAP, -theme.HALF)
-        state = StyledText(status_text(entry, is_training), entry_colors.get(entry.status, colors.muted))
-        facts = StyledText(facts_text(entry), colors.bad if entry.problem else colors.muted)
-        write_row(painter, option, position, (StyledText(entry.name, colors.text), state), (facts,), (), 0)
+        state = StyledText(status_text(queue_entry, is_training), entry_colors.get(queue_entry.status, colors.muted))
+        facts = StyledText(facts_text(queue_entry), colors.bad if queue_entry.problem else colors.muted)
+        write_row(painter, option, position, (StyledText(queue_entry.name, colors.text), state), (facts,), (), 0)
         painter.restore()
