@@ -15,7 +15,8 @@ from distill import paths
 from distill.audio import sound_scan
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.mono_decoder import decode_sound
-from distill.audio.sound_scan import SkippedSound, SoundEntry, check_sounds, find_sound_files, scan_sounds
+from distill.audio.scan_result import SkippedSound, SoundEntry
+from distill.audio.sound_scan import check_sounds, find_sound_files, scan_sounds
 from distill.audio.waveform_peaks import waveform_peaks
 from distill.errors import Cancelled, DistillError, SoundError
 from distill.paths import RUN_MARKER

@@ -17,7 +17,7 @@ from distill.audio.cache.hash_index import HashIndex
 from distill.audio.decoding.mono_decoder import decode_sound
 from distill.audio.decoding.open_sound import read_header
 from distill.audio.decoding.sound_fix import SoundFix
-from distill.audio.sound_scan import SkippedSound
+from distill.audio.scan_result import SkippedSound
 from distill.config.training import TrainingConfig
 from distill.errors import DistillError
 from distill.events import EpochMetrics, StepMetrics

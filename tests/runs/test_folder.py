@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from distill.audio.sound_scan import SkippedSound, is_run
+from distill.audio.scan_result import SkippedSound
+from distill.audio.sound_scan import is_run
 from distill.cli.runs import verdict_on
 from distill.computing.background_writer import BackgroundWriter
 from distill.errors import RunFolderError

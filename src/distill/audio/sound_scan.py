@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,6 +20,7 @@ from distill import paths as positions
 from distill.audio.decoding.access_errors import link_reason, os_reason
 from distill.audio.decoding.open_sound import read_header
 from distill.audio.decoding.sound_suffixes import SOUND_SUFFIXES, UNREADABLE_SUFFIXES
+from distill.audio.scan_result import ScanResult, SkippedSound, SoundEntry
 from distill.errors import Cancelled, SoundError
 from distill.json_files import read_json
 from distill.paths import MOST_RECORD_BYTES, RUN_MARKER
@@ -28,7 +28,6 @@ from distill.paths import MOST_RECORD_BYTES, RUN_MARKER
 if TYPE_CHECKING:
     from distill.audio.cache.sound_cache import SoundCache
 
-_KINDS = 6  # suffixes that are named in a message
 #: Keys of the record of every run since the first version, by which another program's ``run.json`` is told apart.
 _RECORD_KEYS = frozenset(("version", "config", "sounds", "status"))
 PRIVATE_REASON = "belongs to Distill (a run, its models or its cache) and is not searched for sounds"
@@ -37,72 +36,6 @@ _FileId = tuple[int, int]
 _HEADER_WORKERS = 8  # they wait for the disk more than they compute
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class SkippedSound:
-    """A file or folder that is skipped, and why; the reason is a phrase that follows its name."""
-
-    path: Path
-    reason: str
-
-
-@dataclass(frozen=True)
-class SoundEntry:
-    """A sound that can be used, as far as its header tells.
-
-    Attributes
-    ----------
-    path, name
-        The file, and its name for people.
-    duration_s
-        Seconds.
-    sample_rate, channels
-        As in the file.
-    size_bytes, mtime_ns
-        Of the file, when it was scanned.
-    """
-
-    path: Path
-    name: str
-    duration_s: float
-    sample_rate: int
-    channels: int
-    size_bytes: int
-    mtime_ns: int
-
-
-@dataclass(frozen=True)
-class ScanResult:
-    """What was found.
-
-    Attributes
-    ----------
-    entries
-        Sounds that can be used as far as their headers show.
-    skipped
-        Files and folders that cannot be used, with the reason.
-    passed_over
-        Files that are no sounds by their names: suffixes and their number, the most frequent first.
-    """
-
-    entries: tuple[SoundEntry, ...]
-    skipped: tuple[SkippedSound, ...]
-    passed_over: tuple[tuple[str, int], ...] = ()
-
-    def passed_over_text(self) -> str:
-        """Return one line about the files that are no sounds; empty where there are none."""
-        other_files = sum(count for _, count in self.passed_over)
-        if not other_files:
-            return ""
-        kinds = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in self.passed_over[:_KINDS])
-        more = f", {len(self.passed_over) - _KINDS} other kinds" if len(self.passed_over) > _KINDS else ""
-        return f"{other_files} other {'file is' if other_files == 1 else 'files are'} no sound by name: {kinds}{more}."
-
-    @property
-    def file_count(self) -> int:
-        """Number of files and folders that were examined."""
-        return len(self.entries) + len(self.skipped)
 
 
 def scan_sounds(

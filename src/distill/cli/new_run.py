@@ -23,7 +23,7 @@ from distill.files import is_file
 from distill.names import MOST_NAME, free_name, taken_names
 
 if TYPE_CHECKING:
-    from distill.audio.sound_scan import ScanResult, SoundEntry
+    from distill.audio.scan_result import ScanResult, SoundEntry
     from distill.config.training import AnyConfig
     from distill.training.start_point import StartPoint
 
@@ -57,7 +57,7 @@ def _first_usable_sounds(scan: "ScanResult", stop: threading.Event) -> "ScanResu
     The run finds in the cache what is decoded here.
     """
     from distill.audio.cache.sound_cache import SoundCache
-    from distill.audio.sound_scan import SkippedSound
+    from distill.audio.scan_result import SkippedSound
 
     cache, skipped = SoundCache(), list(scan.skipped)
     usable: list[SoundEntry] = []

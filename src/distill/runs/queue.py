@@ -21,7 +21,8 @@ import filelock
 
 from distill import diagnostics, paths
 from distill.audio.decoding.sound_fix import SoundFix
-from distill.audio.sound_scan import ScanResult, scan_sounds
+from distill.audio.scan_result import ScanResult
+from distill.audio.sound_scan import scan_sounds
 from distill.computing.unresponsive_drives import wait_for
 from distill.config.factory import config_from_model, make_config
 from distill.config.family_catalog import FAMILIES

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from distill.audio.decoding.sound_fix import SoundFix
-from distill.audio.sound_scan import SkippedSound
+from distill.audio.scan_result import SkippedSound
 from distill.config.factory import config_from_dict
 from distill.config.training import AnyConfig
 from distill.errors import RunFolderError

@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader, Dataset
 from distill.audio.augmentation import AugmentationPipeline
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.audio.decoding.mono_decoder import SAMPLE_RATE
-from distill.audio.sound_scan import SkippedSound
+from distill.audio.scan_result import SkippedSound
 from distill.computing.interruptible import Interruptible
 from distill.computing.worker_threads import in_order
 from distill.config.family_catalog import family_info

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.sound_scan import SkippedSound
+from distill.audio.scan_result import SkippedSound
 from distill.errors import SoundError
 from distill.runs.loaded_run import missing_sounds
 from distill.runs.run_record import RunRecord

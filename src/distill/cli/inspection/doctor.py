@@ -13,7 +13,7 @@ from distill.cli.output.printable_text import printable
 if TYPE_CHECKING:
     from distill.audio.cache.sound_cache import SoundCache
     from distill.audio.decoding.sound_fix import SoundFix
-    from distill.audio.sound_scan import SoundEntry
+    from distill.audio.scan_result import SoundEntry
     from distill.training.data.doctor.findings import Finding
 
 #: Kinds of findings that have a fix.

@@ -15,7 +15,7 @@ from distill.process.stop_signals import EXIT_STOPPED
 
 if TYPE_CHECKING:
     from distill.audio.cache.sound_cache import SoundCache
-    from distill.audio.sound_scan import ScanResult, SoundEntry
+    from distill.audio.scan_result import ScanResult, SoundEntry
 
 
 def register(app: typer.Typer) -> None:

@@ -96,9 +96,9 @@ class RowView(PaintedRows):
 
     def offer(self, offered: Iterable[RowAction]) -> dict[str, QAction]:
         """Add actions to the menu of a row; their keys work while the list has the focus."""
-        return {name: self._add_action(name, text, key, do) for name, text, key, do in offered}
+        return {name: self._add_row_action(name, text, key, do) for name, text, key, do in offered}
 
-    def _add_action(self, name: str, text: str, key: str | None, do: Callable[[Any], object]) -> QAction:
+    def _add_row_action(self, name: str, text: str, key: str | None, do: Callable[[Any], object]) -> QAction:
         action = QAction(text, self)
         action.setObjectName(f"{self._kind} {name}")
         if key is not None:

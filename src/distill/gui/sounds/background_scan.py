@@ -10,7 +10,8 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.sound_scan import ScanResult, SoundEntry, check_sounds, scan_sounds
+from distill.audio.scan_result import ScanResult, SoundEntry
+from distill.audio.sound_scan import check_sounds, scan_sounds
 from distill.audio.stereo.stereo_files import is_stereo_sound
 from distill.errors import Cancelled, SoundError
 from distill.gui.background_tasks import BackgroundTask

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt, Signal
 
-from distill.audio.sound_scan import SkippedSound, SoundEntry
+from distill.audio.scan_result import SkippedSound, SoundEntry
 from distill.gui.sounds.cell_texts_and_colors import cell_color, cell_text, cell_tip, status_text
 from distill.gui.sounds.columns import Column, alignment, heading_tips, headings, sort_key
 from distill.gui.sounds.sound_row import CheckedSound, SoundRow, SoundStatus

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QEvent, QModelIndex, QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QToolButton, QWidget
 
-from distill.audio.sound_scan import ScanResult
+from distill.audio.scan_result import ScanResult
 from distill.gui.sounds.cell_texts_and_colors import short_reason
 from distill.gui.sounds.model import ROW_ROLE, FilteredSounds, SoundModel
 from distill.gui.sounds.sound_row import CheckedSound, SoundRow, SoundStatus

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 from distill import paths
 from distill.audio.decoding.sound_fix import SoundFix
 from distill.audio.demo.demo_sounds import write_demo_sounds
-from distill.audio.sound_scan import ScanResult
+from distill.audio.scan_result import ScanResult
 from distill.config.training import TrainingConfig
 from distill.gui.background_tasks import BackgroundTask
 from distill.gui.desktop.dialog_folders import StartFolders

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-from distill.audio.sound_scan import SoundEntry
+from distill.audio.scan_result import SoundEntry
 
 
 class SoundStatus(IntEnum):

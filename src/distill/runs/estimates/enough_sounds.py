@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from distill.audio.sound_scan import SkippedSound
+from distill.audio.scan_result import SkippedSound
 
 #: Fewest sounds that a run begins with, where none of them is long.
 MIN_SOUNDS = 2

@@ -56,10 +56,10 @@ class PadFilling(QObject):
     def put_on_empty(self, paths: Sequence[Path]) -> None:
         """Put sounds on the pads that are empty; say for how many there is none."""
         pads = self._pads
-        empty = [number for number, pad in enumerate(pads.pads) if pad.sound is None]
+        empty = [pad_number for pad_number, pad in enumerate(pads.pads) if pad.sound is None]
         with self._changes.within(PadStep(translate("PlayPresenter", "Put Sounds on the Pads"))):
-            for number, path in zip(empty, paths, strict=False):
-                pads.hold(number, path)
+            for pad_number, path in zip(empty, paths, strict=False):
+                pads.hold(pad_number, path)
         if len(paths) > len(empty):
             text = translate("PlayPresenter", "No pad is empty for {0} of {1} sounds. Delete empties a pad.")
             self._notices.notify(self._topic, text.format(len(paths) - len(empty), len(paths)), "warning")
@@ -79,10 +79,10 @@ class PadFilling(QObject):
         step = PadStep(translate("PlayPresenter", "Fill the Pads from the Map"))
 
         def work(notify: Callable[[Any], None], cancel: threading.Event) -> None:
-            for number, position in enumerate(positions):
+            for pad_number, position in enumerate(positions):
                 if cancel.is_set():
                     return
-                notify((number, session.sound_at(position, moves), step))
+                notify((pad_number, session.sound_at(position, moves), step))
 
         self._start(work, self._replacing(step, lambda _result: None), translate("PlayPresenter", "Filling the pads…"))
 
@@ -107,8 +107,8 @@ class PadFilling(QObject):
         """Put the sounds that a function makes on the pads, and play the first."""
 
         def work(notify: Callable[[Any], None], cancel: threading.Event) -> None:
-            for number, path in enumerate(make(cancel)):
-                notify((number, path, step))
+            for pad_number, path in enumerate(make(cancel)):
+                notify((pad_number, path, step))
 
         def play_first(_result: Any) -> None:
             if self._is_seen():
