@@ -5,8 +5,6 @@ show it as it is.  Anything that does not derive from `DistillError` is a bug an
 """
 
 import errno
-import logging
-import traceback
 
 #: What torch says where memory is not enough: on the CPU (Linux, Windows), CUDA and MPS, and in the C++ library.
 _MEMORY_ERRORS = (
@@ -120,21 +118,3 @@ def reason_of(error: BaseException) -> str:
     if is_memory_error(error) and not isinstance(error, DistillError):
         return "there is not enough memory"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-log = logging.getLogger(__name__)
-
-
-def short_of_memory(error: BaseException, batch_size: int) -> BaseException:
-    """Return an error that proposes a smaller batch, for one that says that memory was not enough."""
-    traceback.clear_frames(error.__traceback__)  # lets go of the batch, so that the run can be ended
-    if isinstance(error, MemoryShortError):
-        return error
-    smaller = (
-        f"Start a new run with a smaller batch, for example {batch_size // 2} instead of {batch_size}, or close other "
-        "programs."
-        if batch_size > 1
-        else "Close other programs, or train on fewer sounds."
-    )
-    log.error("Memory was not enough", exc_info=error)
-    return MemoryShortError(f"There is not enough memory for this training. {smaller}")

@@ -7,6 +7,7 @@ It blocks, starts no thread but the one that writes files, prints nothing and na
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from distill.computing.interruptible import Interruptible
 from distill.config.training import AnyConfig, VQVAEConfig
 from distill.distributed.ranks import Ranks, current_ranks
 from distill.distributed.shared_batch import BatchSlice
-from distill.errors import Cancelled, ConfigurationError, PeerError, is_memory_error, short_of_memory
+from distill.errors import Cancelled, ConfigurationError, MemoryShortError, PeerError, is_memory_error
 from distill.events import EpochMetrics, MetricsCallback, StepMetrics, TrainingNotice, VQEpochMetrics, VQStepMetrics
 from distill.models.families.family import EpochResult, Objective
 from distill.runs.checkpoint_folder import newest_whole
@@ -172,7 +173,7 @@ def _train(
     except Cancelled:
         outcome = "stopped"
     except BaseException as exc:
-        error = short_of_memory(exc, request.config.batch_size) if is_memory_error(exc) else exc
+        error = _short_of_memory(exc, request.config.batch_size) if is_memory_error(exc) else exc
     if error is not None:
         ranks.fail(str(error) or type(error).__name__)
     if not ranks.is_first:
@@ -233,6 +234,21 @@ def train_vqvae(config: VQVAEConfig, *arguments: Any, **named: Any) -> dict[str,
     history = result["metrics_history"]
     last = history.epochs[-1] if history is not None and history.epochs else None
     return {**result, "final_codebook_health": None if last is None else last.codebook_health}
+
+
+def _short_of_memory(error: BaseException, batch_size: int) -> BaseException:
+    """Return an error that proposes a smaller batch, for one that says that memory was not enough."""
+    traceback.clear_frames(error.__traceback__)  # lets go of the batch, so that the run can be ended
+    if isinstance(error, MemoryShortError):
+        return error
+    smaller = (
+        f"Start a new run with a smaller batch, for example {batch_size // 2} instead of {batch_size}, or close other "
+        "programs."
+        if batch_size > 1
+        else "Close other programs, or train on fewer sounds."
+    )
+    log.error("Memory was not enough", exc_info=error)
+    return MemoryShortError(f"There is not enough memory for this training. {smaller}")
 
 
 def run_epochs(run: Run) -> bool:
