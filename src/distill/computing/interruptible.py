@@ -25,12 +25,12 @@ class Interruptible(TorchFunctionMode):
 
     def __init__(self, check: Callable[[], None]) -> None:
         super().__init__()
-        self._check = check
+        self._raise_if_stopped = check
         self._is_interrupted = False
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if not self._is_interrupted:
             self._is_interrupted = True
-            self._check()
+            self._raise_if_stopped()
             self._is_interrupted = False
         return func(*args, **(kwargs or {}))

@@ -43,6 +43,16 @@ def expected_slots(makes_new_sounds: bool) -> list[Slot]:
     return new_sounds + [Slot(True, number) for number in range(PAIRS)]
 
 
+def sample_name(epoch: int, number: int) -> str:
+    """Return the name of the file of a new sound; both numbers count from 0."""
+    return f"preview_epoch{epoch:04d}_{number:02d}.wav"
+
+
+def pair_names(epoch: int, number: int) -> tuple[str, str]:
+    """Return the names of the files of an original and its reconstruction."""
+    return f"recon_epoch{epoch:04d}_orig_{number:02d}.wav", f"recon_epoch{epoch:04d}_recon_{number:02d}.wav"
+
+
 def _parse_name(name: str) -> tuple[PreviewKind, int, int] | None:
     """Return the kind, the epoch and the number that the name of a preview's file says; None for another file."""
     match = _NAME.fullmatch(name)

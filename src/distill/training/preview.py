@@ -15,7 +15,14 @@ import soxr
 from distill.audio.decoding.mono_decoder import SAMPLE_RATE
 from distill.audio.export import write_wav
 from distill.config.keyword_aliases import accept_keywords
-from distill.runs.preview_files import PAIRS, list_previews, list_reconstructions, original_of
+from distill.runs.preview_files import (
+    PAIRS,
+    list_previews,
+    list_reconstructions,
+    original_of,
+    pair_names,
+    sample_name,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -83,7 +90,7 @@ def write_samples(
     is_one_chunk = family.spectrogram_config.frames(chunk) == features.shape[-1]
     for n in range(count):
         (wave,) = family.to_waveform(features[n : n + 1], chunk if is_one_chunk else None)
-        yield _write(folder / f"preview_epoch{epoch:04d}_{n:02d}.wav", wave, sample_rate)
+        yield _write(folder / sample_name(epoch, n), wave, sample_rate)
 
 
 def write_reconstructions(
@@ -117,9 +124,10 @@ def write_reconstructions(
     for n in range(len(waveforms)):
         one = waveforms[n : n + 1]
         (original,) = one.cpu() if is_waveform else family.to_waveform(one)
-        _write(folder / f"recon_epoch{epoch:04d}_orig_{n:02d}.wav", original, sample_rate)
+        original_name, reconstruction_name = pair_names(epoch, n)
+        _write(folder / original_name, original, sample_rate)
         (reconstruction,) = family.to_waveform(features[n : n + 1], samples)
-        yield _write(folder / f"recon_epoch{epoch:04d}_recon_{n:02d}.wav", reconstruction, sample_rate)
+        yield _write(folder / reconstruction_name, reconstruction, sample_rate)
 
 
 @contextmanager
