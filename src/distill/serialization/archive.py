@@ -148,7 +148,7 @@ def read_content(path: Path, kind: str, error: type[DistillError]) -> tuple[dict
     DistillError
         Of type ``error``: the file is missing, empty, truncated, damaged, or something else altogether.
     """
-    with open_container(path, kind, error) as container:
+    with _open_container(path, kind, error) as container:
         pickled, storages, checksums = container.pickle(), container.storages, container.checksums
     try:
         data, tensors = read_pickle(pickled)
@@ -225,23 +225,8 @@ class ZipContainer:
 
 
 @contextmanager
-def open_container(path: Path, kind: str, error: type[DistillError]) -> Iterator[ZipContainer]:
-    """Open a container, every byte of it checked.
-
-    Parameters
-    ----------
-    path
-        The file.
-    kind
-        What it should be, for the message: "checkpoint", "model file".
-    error
-        Type of the error for a file that cannot be used.
-
-    Raises
-    ------
-    DistillError
-        Of type ``error``: the file is missing, empty, truncated, damaged, or something else altogether.
-    """
+def _open_container(path: Path, kind: str, error: type[DistillError]) -> Iterator[ZipContainer]:
+    """Open a container, every byte of it checked; parameters and errors are those of `read_content`."""
     size = _check_start(path, kind, error)
     another = f"Use another {kind}."
     try:
